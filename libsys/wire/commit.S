@@ -4,10 +4,6 @@
  */
 #include "libsys/wire/commit.h"
 
-#define SYSCALL(number, name, count, prototype)
-#define SYSCALL_MESSAGE(number, name) .set SYS_##name, number;
-#include "kernel/abi/syscall.def"
-
 /* rdi: the place, rsi: struct journal_effect, rdx: the value for the place */
 .macro JOURNAL_EFFECT
     push %rbx
@@ -59,11 +55,11 @@ journal_read_end:
     .section .text.server_receive, "ax", @progbits
     .globl server_receive, server_receive_made, server_receive_end
     .type server_receive, @function
-/* rdi: struct server. Send the answer, if the thread holds a Reply, and wait. */
+/* rdi: struct server, esi: SYS_ep_reply_wait, or SYS_ep_wait with the deadline in the place of the answer's info */
 server_receive:
     push %rbx
     mov %rdi, %rbx
-    mov $SYS_ep_reply_wait, %eax
+    mov %esi, %eax
     mov COMMIT_ENDPOINT(%rbx), %rdi
     mov COMMIT_ANSWER(%rbx), %rsi
     mov COMMIT_ANSWER + 8(%rbx), %rdx

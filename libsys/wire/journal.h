@@ -34,23 +34,53 @@ struct journal {
 /* The journal of this program. NULL: it has none. */
 extern struct journal *journal;
 
+/* All changes so far stay, and the loop is at `stage`. */
+static inline void journal_commit(struct journal *kept, uint64_t stage) {
+    __asm__ volatile("" : : : "memory"); /* the compiler must not move a change past the store */
+    *(volatile uint64_t *)&kept->mark = stage;
+}
+
+/* Behind the old bytes of a note, so that the notes can be read from the last one on. */
+struct journal_note_end {
+    uint64_t at;
+    uint64_t bytes;
+};
+
+/* How much a note of `bytes` bytes takes. */
+static inline uint64_t journal_note_bytes(uint64_t bytes) {
+    return (bytes + 7) / 8 * 8 + sizeof(struct journal_note_end);
+}
+
+/* journal_note() for any number of bytes. */
+void journal_note_long(const void *at, size_t bytes);
+
 /*
  * Before `bytes` bytes at `at` change: write them down. If JOURNAL_BYTES do not suffice, the program ends: it must not
  * change what it can't put back.
  */
-void journal_note(const void *at, size_t bytes);
+static inline void journal_note(const void *at, size_t bytes) {
+    if (!__builtin_constant_p(bytes) || bytes > 8) { /* most are of one word: a few moves */
+        journal_note_long(at, bytes);
+        return;
+    }
+    if (journal == NULL || journal->notes == NULL)
+        return;
+    uint64_t used = JOURNAL_USED(journal->mark);
+    uint8_t *note = journal->notes + used;
+    struct journal_note_end end = {(uint64_t)(uintptr_t)at, bytes};
+    if (used > JOURNAL_BYTES - journal_note_bytes(8))
+        __builtin_trap();
+    __builtin_memcpy(note, at, bytes);
+    __builtin_memcpy(note + 8, &end, sizeof end);
+    journal_commit(journal, JOURNAL_STAGE(journal->mark) | (used + journal_note_bytes(8)) << 8);
+    __asm__ volatile("" : : : "memory"); /* the caller's change comes after the note */
+}
 
 /* Note a variable and set it. */
 #define JOURNAL_SET(place, value) (journal_note(&(place), sizeof(place)), (void)((place) = (value)))
 
 /* Put the old bytes back. If the program dies within this, its successor does it again. */
 void journal_undo(struct journal *undone);
-
-/* All changes so far stay, and the loop is at `stage`. */
-static inline void journal_commit(struct journal *kept, uint64_t stage) {
-    __asm__ volatile("" : : : "memory"); /* the compiler must not move a change past the store */
-    *(volatile uint64_t *)&kept->mark = stage;
-}
 
 /* All changes so far are whole: none of them is undone any more. */
 void journal_settle(void);

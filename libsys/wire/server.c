@@ -136,8 +136,7 @@ static const struct protocol_operation *operation_of(const struct server *server
 
 /* How many capabilities travel with the answer that is to be built. */
 static uint32_t cap_count_of(const struct server *server) {
-    bool builds = stage_of(server) == SERVER_BUILDS && server->status == OK;
-    return builds ? operation_of(server)->reply.cap_count : 0;
+    return stage_of(server) == SERVER_SENDS ? operation_of(server)->reply.cap_count : 0;
 }
 
 static void follow(struct server *server, cap_t table) {
@@ -257,9 +256,7 @@ static uint64_t send(struct server *server, cap_t reply, const struct message *a
     return journal_call(&server->journal.mark, &effect, stage);
 }
 
-static bool owes(const struct server *server) {
-    return stage_of(server) == SERVER_DECIDED || stage_of(server) == SERVER_BUILDS;
-}
+static bool owes(enum server_stage stage) { return stage >= SERVER_DECIDED; }
 
 /*
  * Send the answer now, and clear the slots from which capabilities were sent. False: the caller could not take it; it
@@ -269,7 +266,7 @@ static bool answer_now(struct server *server) {
     uint32_t cap_count = cap_count_of(server);
     uint64_t status;
     do { /* E_BUSY: each try does a part of the kernel's pending work on a capability */
-        if (stage_of(server) == SERVER_BUILDS)
+        if (stage_of(server) != SERVER_DECIDED)
             build(server);
         status = send(server, current, &server->answer, SERVER_WAITS);
     } while (status == E_BUSY);
@@ -288,7 +285,7 @@ static bool answer_now(struct server *server) {
     return taken;
 }
 
-bool server_flush(struct server *server) { return !owes(server) || answer_now(server); }
+bool server_flush(struct server *server) { return !owes(stage_of(server)) || answer_now(server); }
 
 /* Wait for a message, although no answer is to be sent. */
 static uint32_t wait_only(struct server *server) {
@@ -303,22 +300,35 @@ static uint32_t wait_only(struct server *server) {
     return (uint32_t)status;
 }
 
-uint32_t server_next_long(struct server *server) {
+/* server_next(), whatever there is to be done before. */
+static __attribute__((noinline)) uint32_t next_after_all(struct server *server) {
     if (comes_again) {
         comes_again = false;
         return OK;
     }
-    journal_commit(&server->journal, (uint64_t)stage_of(server));
-    if (owes(server) && (current != 0 || cap_count_of(server) > 0))
+    enum server_stage stage = stage_of(server);
+    journal_commit(&server->journal, (uint64_t)stage);
+    if (owes(stage) && (current != 0 || stage == SERVER_SENDS)) {
         (void)answer_now(server);
-    else if (!owes(server) && current != 0)
+        stage = SERVER_WAITS;
+    } else if (!owes(stage) && current != 0) {
         forget_current();
+    }
     if (server->long_way)
         refill_slots(server);
-    if (!owes(server))
+    if (!owes(stage))
         return wait_only(server);
-    if (stage_of(server) == SERVER_BUILDS)
+    if (stage == SERVER_BUILDS)
         build(server);
+    if (server_receive(server, SYS_ep_reply_wait) == OK)
+        return OK;
+    return server_next_after_failure(server);
+}
+
+uint32_t server_next_long(struct server *server) {
+    if (server->journal.mark != SERVER_BUILDS || server->long_way || current != 0)
+        return next_after_all(server);
+    build(server);
     if (server_receive(server, SYS_ep_reply_wait) == OK)
         return OK;
     return server_next_after_failure(server);
@@ -340,8 +350,8 @@ static uint32_t serve_counter(const struct server *server, const struct server_c
 }
 
 /* Check the request and run its handler. */
-static uint32_t run_handler(struct server *server, struct server_call *call, uint32_t word_count, uint32_t cap_count) {
-    const void *request = server->request_words;
+static uint32_t run_handler(struct server *server, struct server_call *call, const void *request, uint32_t word_count,
+                            uint32_t cap_count) {
     if (call->operation >= server->protocol->operation_count)
         return P_OPERATION;
     server->counts[call->operation]++;
@@ -368,7 +378,10 @@ static void settle_received(struct server *server, struct server_call *call, uin
 }
 
 void server_answer_failure(struct server *server, uint32_t status) {
-    if (status != SERVER_DEFERRED) {
+    if (status != SERVER_DEFERRED && server->call.reason[0] == '\0') {
+        build_failure(status, NULL, &server->answer);
+        server_decide(server);
+    } else if (status != SERVER_DEFERRED) {
         server->status = status;
         journal_commit(&server->journal, SERVER_BUILDS);
     } else {
@@ -379,9 +392,21 @@ void server_answer_failure(struct server *server, uint32_t status) {
     }
 }
 
-static void decide_long(struct server *server) {
+/* The stage at which the answer in reply_words is decided. */
+static enum server_stage stage_to_build(const struct server *server) {
+    return operation_of(server)->reply.cap_count > 0 ? SERVER_SENDS : SERVER_BUILDS;
+}
+
+/* Decide on the answer in reply_words. One that needs no message page is made right here. */
+static inline void decide_long(struct server *server) {
+    const struct protocol_operation *operation = operation_of(server);
     server->status = OK;
-    journal_commit(&server->journal, SERVER_BUILDS);
+    if (operation->reply.cap_count > 0 || operation->reply.most_bytes > 8U * MESSAGE_REGISTERS) {
+        journal_commit(&server->journal, (uint64_t)stage_to_build(server));
+    } else {
+        build_answer(operation, server->reply_words, &server->answer);
+        server_decide(server);
+    }
 }
 
 void server_decide_early(struct server *server) {
@@ -398,14 +423,16 @@ void server_serve_long(struct server *server) {
     call->badge = server->event.badge;
     call->operation = message_label(message->info);
     call->reason[0] = '\0';
-    if (stage_of(server) != SERVER_COPIED) {
+    bool is_whole = word_count <= MESSAGE_REGISTERS;
+    if (!is_whole && stage_of(server) != SERVER_COPIED) {
         (void)message_get(message, server->request_words);
         journal_commit(&server->journal, (server->journal.mark & 0xf0) | SERVER_COPIED);
     }
     for (uint32_t i = 0; i < cap_count && i < MESSAGE_CAPS; i++)
         call->caps[i] = server->receive[i];
     is_long = true;
-    uint32_t status = run_handler(server, call, word_count, cap_count);
+    const void *request = is_whole ? message->words : server->request_words;
+    uint32_t status = run_handler(server, call, request, word_count, cap_count);
     is_long = false;
     if (status == OK)
         decide_long(server);
@@ -453,7 +480,7 @@ bool server_answer_and_decide(struct server *server, cap_t slot, uint32_t number
     struct message answer;
     server->status = OK;
     build_answer(&server->protocol->operations[number], reply, &answer);
-    return answer_deferred(server, slot, &answer, is_long ? SERVER_BUILDS : SERVER_DECIDED);
+    return answer_deferred(server, slot, &answer, is_long ? (uint64_t)stage_to_build(server) : SERVER_DECIDED);
 }
 
 bool server_client_waits(cap_t slot) {

@@ -48,7 +48,8 @@ enum server_stage {
     SERVER_RECEIVED = 1, /* `event` is there; words from 4 on still lie in the message page */
     SERVER_COPIED = 2,   /* ... and all words of the request in request_words */
     SERVER_DECIDED = 3,  /* `answer` goes out with the next wait */
-    SERVER_BUILDS = 4,   /* ... but first it is made from `status` and reply_words or call.reason */
+    SERVER_BUILDS = 4,   /* the answer is first made from `status` and reply_words or call.reason */
+    SERVER_SENDS = 5,    /* ... from reply_words, and call.reply_caps go with it */
 };
 #define SERVER_STAGE(mark) ((enum server_stage)((mark)&0xf))
 #define SERVER_TRIES(mark) ((mark) >> 4 & 0xf)
@@ -69,9 +70,9 @@ struct server {
         uint64_t request, reply;           /* info words, see protocol_short_info */
     } short_calls[SERVER_OPERATIONS_MAX];  /* by operation */
     bool long_way;                         /* the next wait takes server_next_long() */
-    uint32_t status;                       /* SERVER_BUILDS: of the answer; OK: it has reply_words and reply_caps */
+    uint32_t status;                       /* SERVER_BUILDS: of the answer; OK: it is in reply_words */
     struct server_call call;               /* the call that is being served */
-    uint64_t request_words[MESSAGE_WORDS]; /* ... and its request */
+    uint64_t request_words[MESSAGE_WORDS]; /* ... and its request, if that has words in the message page */
     uint64_t reply_words[MESSAGE_WORDS];
 };
 

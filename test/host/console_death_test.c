@@ -96,7 +96,7 @@ static void commit(void) {
         look(&committed);
 }
 
-void journal_note(const void *at, size_t bytes) {
+void journal_note_long(const void *at, size_t bytes) {
     point();
     if (!CHECK(note_count < NOTES_MAX && bytes <= NOTE_BYTES_MAX))
         return;

@@ -78,7 +78,7 @@ static void commit(void) {
     look(&committed);
 }
 
-void journal_note(const void *at, size_t bytes) {
+void journal_note_long(const void *at, size_t bytes) {
     die();
     CHECK(note_count < NOTES_MAX && bytes <= sizeof notes[0].old);
     notes[note_count] = (struct before){.at = (void *)(uintptr_t)at, .bytes = bytes};
