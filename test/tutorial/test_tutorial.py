@@ -24,7 +24,8 @@ PAGE = ROOT / "docs" / "tutorial" / "process-server.md"
 TALLY = ROOT / "docs" / "tutorial" / "server.md"
 SOURCE = ROOT / "servers" / "process_mini"
 NAME = "mine"
-BLOCK = re.compile(r"^(\*\*([\w./]+)\*\*[^\n]*\n\n```\w*\n)(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(\*\*([\w./]+)\*\*[^\n]*\n\n```(?!diff)\w*\n)(.*?)^```$", re.MULTILINE | re.DOTALL)
+CHANGE = re.compile(r"^\*\*([\w./]+)\*\*, changes:\n\n```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STAND_IN = re.compile(r"^A stand-in for (?:the rest of )?`([\w.]+)`:\n\n```c\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OBJECTS = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -97,8 +98,24 @@ def add_line(path: pathlib.Path, line: str) -> None:
         file.write(f"{line}\n")
 
 
+def changed(content: str, change: str) -> str:
+    """A file with a change of the page made. Each of its pieces has to fit in one place."""
+    for piece in change.split("@@\n"):
+        lines = piece.splitlines(keepends=True)
+        before, after = ("".join(line[1:] for line in lines if line[0] in kinds) for kinds in (" -", " +"))
+        if content.count(before) != 1:
+            raise ValueError(f"fits in {content.count(before)} places:\n{piece}")
+        content = content.replace(before, after)
+    return content
+
+
+def apply_change(copy: pathlib.Path, change: tuple[str, str]) -> None:
+    name, pieces = change
+    (copy / name).write_text(changed((copy / name).read_text(), pieces))
+
+
 def add_tally(copy: pathlib.Path, text: str) -> None:
-    """Make the changes that server.md asks of its reader."""
+    """Make the changes that server.md asks of its reader, up to the section on survival."""
     for name, content in page_files(text).items():
         write(copy / name, content)
     for name, line in TALLY_LINES.items():
@@ -107,11 +124,22 @@ def add_tally(copy: pathlib.Path, text: str) -> None:
     (copy / name).write_text((copy / name).read_text().replace(before, f"{before}{word} "))
     place = copy / "servers/init/manifest.json"
     manifest = json.loads(place.read_text())
-    server, capability = (json.loads(block) for block in OBJECTS.findall(text))
+    server, capability, _ = (json.loads(block) for block in OBJECTS.findall(text))
     process = manifest["programs"].pop()
     process["arguments"] += list(capability)
     process["capabilities"].update(capability)
     manifest["programs"] += [server, process]
+    place.write_text(json.dumps(manifest))
+
+
+def let_tally_survive(copy: pathlib.Path, text: str) -> None:
+    """Make the changes of that section, but for the last one, which is a bug."""
+    for change in CHANGE.findall(text)[:-1]:
+        apply_change(copy, change)
+    place = copy / "servers/init/manifest.json"
+    manifest = json.loads(place.read_text())
+    survivor = json.loads(OBJECTS.findall(text)[-1])
+    manifest["programs"] = [survivor if one["name"] == survivor["name"] else one for one in manifest["programs"]]
     place.write_text(json.dumps(manifest))
 
 
@@ -165,10 +193,17 @@ class Tutorial(unittest.TestCase):
             self.assertIn("hello\nhello again\n", shell)
             self.assertRegex(table, rf"process_conformance_{NAME}: \d{{3}} passed, \d+ skipped, 0 failed")
             add_tally(copy, tally)
-            started, sums, suite = (self.run_command(copy, line, 0) for line, _, _ in page_steps(tally))
-            self.assertIn("init: started tally", started)
-            self.assertEqual(sums.splitlines()[:2], ["42", "0"])
-            self.assertIn("\n6 passed, 0 failed\n", suite)
+            start, add_up, test, storm, test_storm, bug = (line for line, _, _ in page_steps(tally))
+            self.assertIn("init: started tally", self.run_command(copy, start, 0))
+            self.assertEqual(self.run_command(copy, add_up, 0).splitlines()[:2], ["42", "0"])
+            self.assertIn("\n6 passed, 0 failed\n", self.run_command(copy, test, 0))
+            let_tally_survive(copy, tally)
+            stormy = self.run_command(copy, storm, 0)
+            self.assertRegex(stormy, r"^42\n42\n(.*\n)*tally +runs +28 +[1-9]\d* +on request\n")
+            self.assertIn("\n12 passed, 0 failed\n", self.run_command(copy, test_storm, 0))
+            apply_change(copy, CHANGE.findall(tally)[-1])
+            told = self.run_command(copy, bug, 0)
+            self.assertRegex(told, r"^42\n(.*\n)*tally +runs +28 +3 +undefined or privileged instruction\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ WORD = re.compile(r"[A-Za-z_]\w*")
 CASE = re.compile(r"\bCASE(?:_NEEDS)?\((\w+)")
 PYTHON_CASE = re.compile(r"^    def (test_\w+)\(", re.MULTILINE)
 MESON_WORD = re.compile(r"'([\w.-]+)'")
-MESON_BLOCK = re.compile(r"^```meson\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MESON_BLOCK = re.compile(r"^```(?:meson|diff)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
