@@ -458,12 +458,14 @@ class Documents(unittest.TestCase):
             pictures.draw(description.replace("eats <all>", "eats " * 40))
 
     def test_recordings_are_those_of_their_sessions(self) -> None:
-        drawn = f"{pictures.FOLDER}/{pictures.RECORDING}"
+        drawn, other = (f"{pictures.FOLDER}/{name}" for name in pictures.RECORDINGS)
         page = "# Eat\n\n```\nbaton$ eat 'a & b'\nburp: <a>\n\n```\n"
         picture = recording.draw(recording.session(page))
         self.assertIn(">eat 'a &amp; b'<", picture)
         self.assertIn(">burp: &lt;a&gt;<", picture)
         for files, wanted in (({"README.md": page, drawn: picture}, []),
+                              ({"docs/recovery.md": page, other: picture}, []),
+                              ({"docs/recovery.md": page}, ["recovery.svg: is not what docs/recovery.md describes"]),
                               ({"README.md": page}, ["session.svg: is not what README.md describes"]),
                               ({"README.md": page.replace("burp", "hiccup"), drawn: picture},
                                ["session.svg: is not what README.md describes"]),

@@ -1,5 +1,5 @@
-"""Owns the pictures of the documentation: each is an SVG drawn from a description in TOML beside it, and the recording
-is drawn from README's session (documents/recording.py).
+"""Owns the pictures of the documentation: each is an SVG drawn from a description in TOML beside it, and each recording
+is drawn from a page's session (documents/recording.py).
 
 A description has a title, boxes on a grid (name, at, size, title, text, colour) and arrows between boxes (from, to,
 text).
@@ -17,7 +17,7 @@ from documents import recording
 from documents.tree import Tree
 
 FOLDER = "docs/pictures"
-README, RECORDING = "README.md", "session.svg"
+RECORDINGS = {"session.svg": "README.md", "recovery.svg": "docs/recovery.md"}  # and the pages of their sessions
 COLUMN, ROW, MARGIN, HEAD, GAP = 80, 36, 20, 30, 4  # pixels
 LETTER, LINE = 6.4, 16  # for 12-pixel text: the mean width of a letter, the distance between lines
 ARROWHEAD = ('<marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
@@ -80,8 +80,11 @@ def drawings(root: pathlib.Path) -> dict[str, tuple[str, str]]:
     """The name of each picture that there has to be -> what it is drawn from, and the SVG."""
     found = {source.with_suffix(".svg").name: (source.name, draw(source.read_text()))
              for source in sorted((root / FOLDER).glob("*.toml"))}
-    lines = recording.session((root / README).read_text()) if (root / README).exists() else []
-    return found | ({RECORDING: (README, recording.draw(lines))} if lines else {})
+    for name, page in RECORDINGS.items():
+        lines = recording.session((root / page).read_text()) if (root / page).exists() else []
+        if lines:
+            found[name] = (page, recording.draw(lines))
+    return found
 
 
 def check(tree: Tree) -> list[str]:

@@ -1,4 +1,4 @@
-"""Owns the recording on README's first screen: the session of the page, played as a picture.
+"""Owns the recordings of README and docs/recovery.md: the session of the page, played as a picture.
 
 The session is the page's block that begins at the prompt. The test `readme` holds it to a real machine, so the picture
 shows what a machine said. The SVG shows its lines one after another, once. All of them stay visible afterwards, and are
