@@ -81,7 +81,7 @@ struct server {
  * on. Call it first. layout: a number for this form of the state, other than 0; it changes when the state's meaning
  * does. True: the state is that of the program before, as its last whole change left it. Then the server computes what
  * it does not keep, and names the slots it holds by slot_claim(), before it takes any. False: all is zero. If there was
- * a state of another layout, it is lost, and the log says so.
+ * a state of another layout, it is lost: whoever waited for an answer gets P_LOST.
  */
 MUST_USE bool server_keep(struct server *server, uint64_t layout, size_t bytes);
 

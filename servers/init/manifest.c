@@ -322,8 +322,10 @@ static bool read_program(struct reader *in, uint32_t token, struct manifest *man
     for (uint32_t key = token + 1; key < end; key = json_after(in->tokens, in->count, key + 1))
         if (!read_member(in, key, program))
             return false;
-    if (program->heartbeat_ms != 0 && (program->keep_pages == 0 || program->restart.limit == 0))
-        return reader_fail(in, "heartbeat_ms goes with keep and restart");
+    if (program->restart.limit != 0 && program->keep_pages == 0)
+        return reader_fail(in, "restart goes with keep: the next program must know what it holds");
+    if (program->heartbeat_ms != 0 && program->restart.limit == 0)
+        return reader_fail(in, "heartbeat_ms goes with restart");
     manifest->program_count++;
     in->program = NULL;
     return true;

@@ -24,6 +24,8 @@ bool recovery_start(void) {
     uint64_t status = timer == 0 ? E_LIMIT : sys_thread_configure(INIT_CAP_THREAD, THREAD_NOTIFICATION).status;
     if (status != OK)
         log_print("init: timer: %s", status_text(status));
+    for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++)
+        child->heard_ns = sys_clock_read().value;
     recovery_tick();
     return status == OK;
 }
@@ -136,7 +138,6 @@ static bool waits_for_messages(const struct child *child) {
 }
 
 static void look_at(struct child *child, uint64_t now_ns) {
-    struct thread_registers dead;
     uint64_t heard = child_kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
     if (heard != child->heard || waits_for_messages(child)) {
         child->heard = heard;
@@ -145,18 +146,17 @@ static void look_at(struct child *child, uint64_t now_ns) {
     }
     if (now_ns - child->heard_ns < child->program->heartbeat_ms * NS_PER_MS)
         return;
-    stop(child, &dead);
-    log_print("%s: hangs: it has taken no message for %lu ms, rip 0x%016lx", child->program->name,
-              (now_ns - child->heard_ns) / NS_PER_MS, dead.rip);
-    recovery_of(child, INIT_HUNG, &dead);
+    child->fault = (struct fault_message){0};
+    stop(child, &child->fault.registers);
+    report_hang(&the_world, child, (now_ns - child->heard_ns) / NS_PER_MS);
+    recovery_of(child, INIT_HUNG, &child->fault.registers);
 }
 
 void recovery_tick(void) {
-    uint64_t next_ns;
-    struct child *victim = storm_draw(sys_clock_read().value, &next_ns);
+    struct child *victim = storm_draw(sys_clock_read().value);
     if (victim != NULL)
         (void)recovery_request(victim); /* it may have ended by itself */
-    uint64_t now_ns = sys_clock_read().value;
+    uint64_t now_ns = sys_clock_read().value, next_ns = storm_next_ns(now_ns);
     for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++) {
         if (child->due_ns != 0 && child->due_ns <= now_ns)
             start_again(child);

@@ -1,5 +1,6 @@
 #include "servers/init/report.h"
 
+#include "libsys/runtime/print.h"
 #include "libsys/text/string.h"
 
 /* A server's memory, for a walk of its stack. */
@@ -32,5 +33,14 @@ void report_fault(const struct world *world, const struct child *child) {
     const char *name = child->program->name;
     fault_log_image(name, &child->image.mark);
     fault_log(name, &child->fault, image_stack_lowest(&child->image), NULL);
+    fault_log_callers(name, &child->fault, &reader.memory);
+}
+
+void report_hang(const struct world *world, const struct child *child, uint64_t silent_ms) {
+    struct server_stack reader = {{read_word}, world, &child->image};
+    const char *name = child->program->name;
+    fault_log_image(name, &child->image.mark);
+    log_print("%s: hangs: it has taken no message for %lu ms, rip 0x%016lx", name, silent_ms,
+              child->fault.registers.rip);
     fault_log_callers(name, &child->fault, &reader.memory);
 }

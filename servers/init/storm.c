@@ -60,17 +60,17 @@ static struct child *draw_child(void) {
     return count == 0 ? NULL : meant[draw(count)];
 }
 
-struct child *storm_draw(uint64_t now_ns, uint64_t *ret_next_ns) {
-    struct child *child = NULL;
-    *ret_next_ns = DEADLINE_NEVER;
+struct child *storm_draw(uint64_t now_ns) {
+    bool is_due = storm.random != 0 && storm.next_ns != 0 && storm.next_ns <= now_ns;
+    return is_due ? draw_child() : NULL;
+}
+
+uint64_t storm_next_ns(uint64_t now_ns) {
     if (storm.random == 0)
-        return NULL;
-    if (storm.next_ns == 0) {
+        return DEADLINE_NEVER;
+    if (storm.next_ns == 0)
         storm.next_ns = now_ns + storm.mean_ns; /* let the system start */
-    } else if (storm.next_ns <= now_ns) {
-        child = draw_child();
+    else if (storm.next_ns <= now_ns)
         storm.next_ns = now_ns + 1 + draw(2 * storm.mean_ns);
-    }
-    *ret_next_ns = storm.next_ns;
-    return child;
+    return storm.next_ns;
 }

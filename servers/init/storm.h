@@ -11,5 +11,11 @@
 /* Read the command line. */
 void storm_start(const char *command);
 
-/* The server to end now; NULL: none. *ret_next_ns: when to ask again; DEADLINE_NEVER: there is no storm. */
-struct child *storm_draw(uint64_t now_ns, uint64_t *ret_next_ns);
+/* The server to end now; NULL: none. */
+struct child *storm_draw(uint64_t now_ns);
+
+/*
+ * When to draw again; DEADLINE_NEVER: there is no storm. now_ns: after the last restart, so that storms of any strength
+ * leave time for something else.
+ */
+uint64_t storm_next_ns(uint64_t now_ns);
