@@ -52,15 +52,23 @@ static bool map(const struct copy_source *source, const struct image_copy *image
 static bool is_mapped_somewhere(const struct copy_source *source, const struct image_copy *image) {
     bool mapped = false;
     cap_t slot = slot_take();
+    *source->trial = slot;
     for (uint64_t done = 0; done < image->page_count && !mapped; done += MAP_PAGES_MAX) {
         uint64_t part = image->page_count - done < MAP_PAGES_MAX ? image->page_count - done : MAP_PAGES_MAX;
         mapped = slot == 0 || sys_pool_create(source->memory, image->page - 1 + done, part, slot).status != OK;
         if (!mapped)
             (void)sys_cap_delete(0, slot);
     }
+    *source->trial = 0; /* before the slot can be another's */
     if (slot != 0)
         slot_free(slot);
     return mapped;
+}
+
+void images_end_trial(const struct copy_source *source) {
+    if (*source->trial != 0)
+        (void)sys_cap_delete(0, *source->trial); /* can't fail: at worst it is empty */
+    *source->trial = 0;
 }
 
 void images_init(const struct copy_source *source) {

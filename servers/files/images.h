@@ -20,7 +20,14 @@ struct copy_source {
     struct image_copy *images; /* IMAGES_MAX; outlives the program */
     cap_t memory, space;
     uint64_t at;
+    cap_t *trial; /* outlives the program, see images_end_trial() */
 };
+
+/*
+ * Before the memory is mapped: delete what a program before this one made to see whether a copy is mapped. It would
+ * keep the copy's pages from being mapped here.
+ */
+void images_end_trial(const struct copy_source *source);
 
 /*
  * Start with copies that are all zero, or with those of a program before this one: claims their slots and pages, and

@@ -70,6 +70,8 @@ static bool start(uint64_t volume_bytes) {
         log_print("files: programs may use pages of a state that is lost: there is no `" SERVE_MOUNT "`");
         served.copies.memory = 0; /* copies are derived from it, and nothing tells which pages they have */
     }
+    if (head->layout == SERVE_LAYOUT)
+        images_end_trial(&served.copies);
     if (!map_content(volume_bytes, memory_bytes))
         return false;
     if (!server_keep(&kept->server, SERVE_LAYOUT, sizeof *kept) && !begin(head->generation, volume_bytes))
@@ -94,7 +96,8 @@ int main(int argc, char **argv, char **envp) {
                                          .images = kept->images,
                                          .memory = program_cap("memory"),
                                          .space = program_need("space"),
-                                         .at = SERVE_MEMORY_AT};
+                                         .at = SERVE_MEMORY_AT,
+                                         .trial = &kept->image_trial};
     if (volume_bytes == 0 || volume_bytes > VOLUME_BYTES_MAX) {
         log_print("files: a volume of %lu bytes, at most %lu are read", volume_bytes, (uint64_t)VOLUME_BYTES_MAX);
         return 1;

@@ -52,6 +52,7 @@ struct kept_content {
     struct ram_tree ram;
     struct open_file streams[STREAMS_MAX];
     struct image_copy images[IMAGES_MAX];
+    cap_t image_trial;
 };
 static struct kept_content *const kept = (struct kept_content *)KEEP_STATE_AT;
 #define SERVE_LAYOUT 1U /* of struct kept_content */
