@@ -14,6 +14,7 @@
 #include "libsys/text/format.h"
 #include "libsys/text/string.h"
 #include "libsys/text/text.h"
+#include "libsys/wire/server.h"
 #include "test/bench/pipe_bench.h"
 #include "test/bench/row.h"
 #include "userland/lib/launch.h"
@@ -27,6 +28,7 @@
 #define MAPS 50ULL
 #define SIGNALS 2000ULL
 #define THREADS 2000ULL
+#define RESTARTS 100ULL
 
 static _Noreturn void end(uint64_t status) {
     struct init_power_off_request request = {.status = status};
@@ -269,6 +271,19 @@ static uint64_t free_bytes(void) {
     return reply.frames_free * PAGE_BYTES;
 }
 
+/* End a server that keeps its state, and call its successor. */
+static void restart_row(void) {
+    const struct init_restart_request restart = {"pipes"};
+    struct init_restart_reply restarted;
+    const struct server_counter_request request = {0};
+    struct server_counter_reply reply;
+    BENCH("restart_server", RESTARTS, {
+        if (init_restart(program_cap("init"), &restart, &restarted, NULL) != OK ||
+            server_counter(program_cap("pipes"), &request, &reply) != OK)
+            fail("a restart of the server pipes");
+    });
+}
+
 /* Repeat rows with other, sleeping processes alive: these must not cost anything. */
 static void crowd_rows(void) {
     static const struct {
@@ -310,6 +325,7 @@ int main(int argument_count, char **arguments, char **environment) {
     signal_row();
     thread_row();
     crowd_rows();
+    restart_row();
     bench_put("ok 1 - bench\n");
     end(0);
 }
