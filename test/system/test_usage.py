@@ -75,6 +75,14 @@ class Usage(unittest.TestCase):
         self.assertEqual((done.stdout.count("\n"), done.returncode), (1, 2), done.stdout)
         self.assertIn(compound, done.stdout)
 
+    def test_servers(self) -> None:
+        self.assertEqual(self.answers([
+            "servers restart", "servers stop pipes", "servers restart pipes files", "servers restart nobody",
+            "servers restart ''", f"servers restart {'x' * 40}", "servers restart process", "servers restart pipes"]), [
+            *["servers: want nothing, or `restart` and a name 2"] * 3, "servers: nobody: no such server 1",
+            "servers: : no such server 1", f"servers: {'x' * 40}: no such server 1",
+            "servers: process: its entry in the manifest has no `restart` 1", "0"])
+
     def test_targets_of_kill(self) -> None:
         """No process, no number and no job are three different mistakes."""
         self.assertEqual(self.answers(["kill abc", "/bin/kill abc", "kill %9", "kill 9999", "kill 99999999999"]), [
