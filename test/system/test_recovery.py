@@ -1,0 +1,117 @@
+"""Servers that are killed at random times while programs use them: `./baton run --storm`.
+
+The suite test/restart/ kills at chosen places of a server's code. Here a kill can come between any two instructions of
+console, files and pipes, and what the machine prints has to be the same, byte for byte. RECOVERY_MINUTES=10 goes on for
+as long, with all programs that test these servers, and other seeds, times and numbers of CPUs.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+import unittest
+
+from machine import Prompt, run
+
+SEED = int(os.environ.get("BATON_SEED", "1"))
+MINUTES = float(os.environ.get("RECOVERY_MINUTES", "0"))
+MEAN_US = 20000
+MEANS_US = (1000, 3000, 10000, 50000)  # of the long form
+KILLS_MIN = 20  # in a session
+CPUS = ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus"))
+LINES = 10
+TYPED = 15
+NAMES = ("console", "files", "pipes")
+MACHINE_SECONDS = "400"  # an emulator with more CPUs than a busy host can spare is slow
+
+# Readers that wait for a pipe, writers that wait for room, open files, and much on the screen.
+WORDS = " ".join(f"word{i}" for i in range(40))
+SESSION = "\n".join([
+    "mkdir /tmp/d; help > /tmp/d/text",
+    *(f"echo {i} {WORDS} | cat | cat >> /tmp/d/all; cat /tmp/d/text | cat > /tmp/d/{i % 4}"
+      for i in range(LINES)),
+    "cat /tmp/d/all | cat; cat < /tmp/d/1 | cat; ls -l /tmp/d",
+    "cat /bin/shell /bin/files | cat | cat > /tmp/d/big; ls -l /tmp/d/big; cp /tmp/d/big /tmp/d/copy; rm /tmp/d/big",
+    *(f"shell -c 'cat | cat' < /tmp/d/{i % 4} > /tmp/d/copy{i} & cat /tmp/d/all > /tmp/d/all{i} & wait"
+      for i in range(4)),
+    "ls -l /tmp/d; cat /tmp/d/copy2; rm /tmp/d/0; cat /tmp/d/0; df",
+    "streamtest"])
+LONG_SESSION = SESSION + "\nfiletest\nexectest"
+LIST = "\nservers"
+
+
+def judge(done_stdout: str) -> tuple[str, int]:
+    """What the session printed, and how many servers were killed meanwhile."""
+    text, _, servers = done_stdout.replace("\r", "").rpartition("SERVER ")
+    return text, sum(int(count) for name, count in re.findall(r"^(\w+) +runs +\d+ +(\d+) ", servers, re.M)
+                     if name in NAMES)
+
+
+class Recovery(unittest.TestCase):
+    def session(self, session: str, *arguments: str, seconds: str = MACHINE_SECONDS) -> tuple[str, int]:
+        done = run("--boot", "pvh", "--timeout", seconds, *arguments, "-c", session + LIST, seconds=float(seconds) + 20)
+        self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr)
+        return judge(done.stdout)
+
+    def compare(self, expected: str, got: str, what: str) -> None:
+        if got == expected:
+            return
+        lines = zip(expected.splitlines(), got.splitlines())
+        number, pair = next(((i, pair) for i, pair in enumerate(lines) if pair[0] != pair[1]), (-1, ("", "")))
+        self.fail(f"{what}: {len(got)} bytes, {len(expected)} without a storm; line {number} is {pair[1]!r}, not "
+                  f"{pair[0]!r}")
+
+    def test_output_is_the_same(self) -> None:
+        expected, kills = self.session(SESSION)
+        self.assertEqual(kills, 0)
+        self.assertIn("checks, 0 failed", expected)
+        for cpus in CPUS:
+            with self.subTest(cpus=cpus):
+                got, kills = self.session(SESSION, *cpus, "--storm", f"{SEED},{MEAN_US}")
+                self.compare(expected, got, f"--storm {SEED},{MEAN_US} {' '.join(cpus)}")
+                self.assertGreater(kills, KILLS_MIN)
+
+    @unittest.skipIf(MINUTES == 0, "RECOVERY_MINUTES is not set")
+    def test_output_is_the_same_for_long(self) -> None:
+        expected, _ = self.session(LONG_SESSION, seconds="900")
+        total, seed, end = 0, SEED, time.monotonic() + MINUTES * 60
+        while time.monotonic() < end:
+            choice = random.Random(seed)
+            name = choice.choice(("", *NAMES))
+            storm = f"{seed},{choice.choice(MEANS_US)}" + (f",{name}" if name else "")
+            cpus = choice.choice(CPUS)
+            got, kills = self.session(LONG_SESSION, *cpus, "--storm", storm, seconds="900")
+            self.compare(expected, got, f"--storm {storm} {' '.join(cpus)}")
+            total += kills
+            seed += 1
+        print(f"# {seed - SEED} sessions from seed {SEED} on, {total} kills", flush=True)
+        self.assertGreater(total, 0)
+
+
+class Keys(Prompt):
+    """What is typed while the console is killed arrives once."""
+
+    arguments = ("--boot", "pvh", "--storm", f"{SEED},{MEAN_US},console")
+
+    def test_typed_lines(self) -> None:
+        for number in range(TYPED):
+            self.assertEqual(self.answer(b"echo typed %d" % number), [f"typed {number}"])
+        restarts = int(next(line for line in self.answer(b"servers") if line.startswith("console")).split()[3])
+        self.assertGreater(restarts, TYPED)
+
+
+class Commands(unittest.TestCase):
+    """`servers restart` by hand."""
+
+    def test_each_server(self) -> None:
+        done = run("--boot", "pvh", "-c", "\n".join(f"servers restart {name}; echo $?" for name in NAMES) + LIST)
+        text, kills = judge(done.stdout)
+        self.assertEqual((text, kills), ("0\n" * len(NAMES), len(NAMES)), done.stdout + done.stderr)
+        self.assertEqual(len(re.findall(r"^\w+ +runs +\d+ +1  on request$", done.stdout.replace("\r", ""), re.M)),
+                         len(NAMES), done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
