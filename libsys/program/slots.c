@@ -40,7 +40,7 @@ cap_t slots_take(struct slots *slots) {
 }
 
 void slots_claim(struct slots *slots, cap_t slot) {
-    if (slot < slots->first || slot >= slots->limit || slots_is_taken(slots, slot))
+    if (slot >= slots->limit || slots_is_taken(slots, slot)) /* those below the first count as taken */
         return;
     slots->used[slot / 64] |= 1ULL << slot % 64;
     slots->used_count++;

@@ -1,6 +1,7 @@
 /* Any bytes as a manifest: the result is a plan within its limits, or an error in words. */
 #include <string.h>
 
+#include "libsys/program/keep.h"
 #include "servers/init/manifest.h"
 #include "test/fuzz/fuzz.h"
 
@@ -9,6 +10,12 @@ static void check_program(const struct manifest_program *program) {
     REQUIRE(memchr(program->image, 0, sizeof program->image) != NULL);
     REQUIRE(program->argument_bytes <= sizeof program->arguments && program->argument_count > 0);
     REQUIRE(program->cap_count <= MANIFEST_CAPS_MAX);
+    REQUIRE(program->keep_pages <= KEEP_PAGES_MAX);
+    REQUIRE(program->restart.window_ms <= MANIFEST_MS_MAX && program->restart.backoff_ms <= MANIFEST_MS_MAX);
+    REQUIRE((program->restart.limit > 0) == (program->restart.window_ms > 0));
+    REQUIRE(program->restart.limit == 0 || program->keep_pages > 0);
+    REQUIRE(program->heartbeat_ms == 0 || (program->heartbeat_ms >= MANIFEST_HEARTBEAT_MIN_MS &&
+                                           program->heartbeat_ms <= MANIFEST_MS_MAX && program->restart.limit > 0));
     uint32_t ends = 0;
     for (uint32_t i = 0; i < program->argument_bytes; i++)
         ends += program->arguments[i] == 0;

@@ -69,6 +69,34 @@ static void slots_come_and_go(void) {
     CHECK_EQUAL(slots_take(&slots), 0);
 }
 
+/* A program's successor names the slots that its state holds. They are given out no more, and can be freed. */
+static void slots_are_claimed(void) {
+    struct slots slots;
+    slots_init(&slots, 70, 200); /* neither at the border of a word */
+    const cap_t nobodys[] = {0, 69, 200, 255, TABLE_SLOTS_MAX, UINT64_MAX};
+    for (size_t i = 0; i < sizeof nobodys / sizeof nobodys[0]; i++)
+        slots_claim(&slots, nobodys[i]); /* never given out, so nobody can hold them */
+    CHECK_EQUAL(slots_left(&slots), 130);
+    const cap_t held[] = {70, 127, 128, 199, 72, 72};
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++)
+        slots_claim(&slots, held[i]);
+    CHECK_EQUAL(slots.used_count, 5); /* twice is once */
+    CHECK(slots_is_taken(&slots, 70) && slots_is_taken(&slots, 199) && !slots_is_taken(&slots, 71));
+    CHECK_EQUAL(slots_take(&slots), 71);
+    CHECK_EQUAL(slots_take(&slots), 73);
+    for (cap_t wanted = 74; wanted < 199; wanted++)
+        if (wanted != 127 && wanted != 128)
+            CHECK_EQUAL(slots_take(&slots), wanted);
+    CHECK_EQUAL(slots_take(&slots), 0);
+    CHECK_EQUAL(slots_left(&slots), 0);
+    slots_claim(&slots, 100); /* taken already */
+    CHECK_EQUAL(slots.used_count, 130);
+    slots_free(&slots, 72);
+    slots_recount(&slots);
+    CHECK_EQUAL(slots_left(&slots), 1);
+    CHECK_EQUAL(slots_take(&slots), 72);
+}
+
 /* Against the C library's own, for what both know. */
 #define SAME(...) same_as_libc(__LINE__, __VA_ARGS__)
 FORMAT_LIKE(2, 3) static void same_as_libc(int line, const char *format, ...) {
@@ -409,7 +437,7 @@ static void wrong_frames_end_a_walk(void) {
     CHECK_EQUAL(walk_stack(&fault, addresses), 0);
 }
 
-SUITE(CASE(audit_failures_have_words), CASE(slots_come_and_go), CASE(formats_are_as_usual),
+SUITE(CASE(audit_failures_have_words), CASE(slots_come_and_go), CASE(slots_are_claimed), CASE(formats_are_as_usual),
       CASE(formats_stop_at_what_is_unknown), CASE(formats_cut_and_terminate), CASE(numbers_are_read_whole),
       CASE(statuses_have_texts), CASE(shapes_hold_their_length), CASE(message_carries_only_its_bytes),
       CASE(stack_is_as_the_abi_says), CASE(storage_lies_below_the_thread), CASE(stack_that_does_not_fit_is_refused),

@@ -47,9 +47,30 @@ static void whole_manifest_is_read(void) {
     CHECK(manifest.programs[1].argument_count == 1 && manifest.programs[1].slots == 128);
 }
 
+#define PROGRAM(rest) "{\"programs\":[{\"name\":\"a\",\"image\":\"b\"" rest "}]}"
+#define RESTART(rule) PROGRAM(",\"keep\":1,\"restart\":" rule)
+#define HEARTBEAT(ms) PROGRAM(",\"keep\":1,\"restart\":{\"limit\":1},\"heartbeat_ms\":" ms)
+
+/* The members of a program that comes back: their bounds, in any order, and what is meant where one is left out. */
+static void restarts_are_read(void) {
+    const struct manifest_program *one = &manifest.programs[0];
+    CHECK(parse(PROGRAM("")));
+    CHECK(one->keep_pages == 0 && one->heartbeat_ms == 0);
+    CHECK(one->restart.limit == 0 && one->restart.window_ms == 0 && one->restart.backoff_ms == 0);
+    CHECK(parse(RESTART("{\"limit\":1}")));
+    CHECK(one->restart.limit == 1 && one->restart.window_ms == 10000 && one->restart.backoff_ms == 0);
+    CHECK(parse(RESTART("{\"backoff_ms\":0,\"window_ms\":1,\"limit\":4294967295}")));
+    CHECK(one->restart.limit == 4294967295 && one->restart.window_ms == 1 && one->restart.backoff_ms == 0);
+    CHECK(parse(PROGRAM(",\"heartbeat_ms\":86400000,\"restart\":{\"limit\":20,\"window_ms\":86400000,"
+                        "\"backoff_ms\":86400000},\"keep\":4096")));
+    CHECK(one->restart.limit == 20 && one->restart.window_ms == 86400000 && one->restart.backoff_ms == 86400000);
+    CHECK(one->keep_pages == 4096 && one->heartbeat_ms == 86400000);
+    CHECK(parse(HEARTBEAT("100")));
+    CHECK(one->keep_pages == 1 && one->heartbeat_ms == 100);
+}
+
 /* Each kind of mistake has its own words. */
 static void mistakes_are_named(void) {
-#define PROGRAM(rest) "{\"programs\":[{\"name\":\"a\",\"image\":\"b\"" rest "}]}"
 #define CAP(members) PROGRAM(",\"capabilities\":{\"c\":{" members "}}")
 #define COMMA(line) "line " #line ": not JSON: is there a comma too few or too many?"
 #define TWO(one, other)                                                                   \
@@ -88,6 +109,29 @@ static void mistakes_are_named(void) {
         {PROGRAM(",\"priority\":1.5"), "program 1 (a): priority is not a whole number"},
         {PROGRAM(",\"slots\":100"), "program 1 (a): slots is not a power of two"},
         {PROGRAM(",\"vital\":1"), "program 1 (a): vital is neither true nor false"},
+        {PROGRAM(",\"keep\":0"), "program 1 (a): keep (pages) must be 1 to 4096"},
+        {PROGRAM(",\"keep\":4097"), "program 1 (a): keep (pages) must be 1 to 4096"},
+        {PROGRAM(",\"keep\":true"), "program 1 (a): keep (pages) is not a whole number"},
+        {RESTART("3"), "program 1 (a): restart is not an object"},
+        {RESTART("[3]"), "program 1 (a): restart is not an object"},
+        {RESTART("{}"), "program 1 (a): restart needs \"limit\""},
+        {RESTART("{\"window_ms\":1,\"backoff_ms\":1}"), "program 1 (a): restart needs \"limit\""},
+        {RESTART("{\"limit\":0}"), "program 1 (a): restart limit must be 1 to 4294967295"},
+        {RESTART("{\"limit\":4294967296}"), "program 1 (a): restart limit must be 1 to 4294967295"},
+        {RESTART("{\"limit\":1,\"window_ms\":0}"), "program 1 (a): restart window_ms must be 1 to 86400000"},
+        {RESTART("{\"limit\":1,\"window_ms\":86400001}"), "program 1 (a): restart window_ms must be 1 to 86400000"},
+        {RESTART("{\"limit\":1,\"backoff_ms\":86400001}"), "program 1 (a): restart backoff_ms must be 0 to 86400000"},
+        {RESTART("{\"limit\":1,\"backoff_ms\":\"1\"}"), "program 1 (a): restart backoff_ms is not a whole number"},
+        {RESTART("{\"limit\":1,\"keep\":1}"), "program 1 (a): restart: unknown member \"keep\""},
+        {RESTART("{\"limit\":1,\n\"limit\":1}"), "line 2: the member \"limit\" is given twice"},
+        {PROGRAM(",\"limit\":1"), "program 1 (a): unknown member \"limit\""},
+        {HEARTBEAT("99"), "program 1 (a): heartbeat_ms must be 100 to 86400000"},
+        {HEARTBEAT("86400001"), "program 1 (a): heartbeat_ms must be 100 to 86400000"},
+        {HEARTBEAT("false"), "program 1 (a): heartbeat_ms is not a whole number"},
+        {PROGRAM(",\"heartbeat_ms\":100"), "program 1 (a): heartbeat_ms goes with restart"},
+        {PROGRAM(",\"heartbeat_ms\":100,\"keep\":1"), "program 1 (a): heartbeat_ms goes with restart"},
+        {PROGRAM(",\"restart\":{\"limit\":1}"),
+         "program 1 (a): restart goes with keep: the next program must know what it holds"},
         {PROGRAM(",\"arguments\":\"x\""), "program 1 (a): arguments is not an array"},
         {PROGRAM(",\"arguments\":[1]"), "program 1 (a): an argument is not a string"},
         {PROGRAM(",\"arguments\":[\"a\\n\"]"), "program 1 (a): an argument contains an escape or control character"},
@@ -181,4 +225,5 @@ static void damage_does_no_harm(void) {
     }
 }
 
-SUITE(CASE(whole_manifest_is_read), CASE(mistakes_are_named), CASE(objects_are_shared), CASE(damage_does_no_harm));
+SUITE(CASE(whole_manifest_is_read), CASE(restarts_are_read), CASE(mistakes_are_named), CASE(objects_are_shared),
+      CASE(damage_does_no_harm));

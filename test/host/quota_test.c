@@ -47,6 +47,26 @@ static void quota_the_system_takes_what_is_free(void) {
     CHECK(!quota_take(&quota, 4));
 }
 
+/* What a program before this one has granted stays granted, even if it is more than a newcomer would get. */
+static void quota_claims_are_never_refused(void) {
+    quota_init(&quota, owners, PLACES);
+    for (uint32_t i = 0; i < 40; i++)
+        quota_claim(&quota, 9);
+    CHECK_EQUAL(quota.free_count, 24);
+    CHECK_EQUAL(quota.owner_count, 1);
+    CHECK(!quota_take(&quota, 9));
+    CHECK_EQUAL(quota_left(&quota, 8), 12);
+    quota_claim(&quota, 0);
+    quota_claim(&quota, 8);
+    CHECK_EQUAL(quota.free_count, 22);
+    CHECK_EQUAL(quota.owner_count, 3);
+    for (uint32_t i = 0; i < 40; i++)
+        quota_give(&quota, 9);
+    CHECK_EQUAL(quota.free_count, 62);
+    CHECK_EQUAL(quota.owner_count, 2);
+    CHECK_EQUAL(quota_left(&quota, 8), 30);
+}
+
 /* Beside plain counts. */
 static void quota_counts_are_kept_and_owners_forgotten(void) {
     uint32_t has[OWNERS] = {0}, free = PLACES;
@@ -72,5 +92,5 @@ static void quota_counts_are_kept_and_owners_forgotten(void) {
     }
 }
 
-SUITE(CASE(quota_the_greedy_get_half), CASE(quota_the_system_takes_what_is_free),
+SUITE(CASE(quota_the_greedy_get_half), CASE(quota_the_system_takes_what_is_free), CASE(quota_claims_are_never_refused),
       CASE(quota_counts_are_kept_and_owners_forgotten));
