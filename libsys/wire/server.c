@@ -140,10 +140,10 @@ static uint32_t cap_count_of(const struct server *server) {
 }
 
 static void follow(struct server *server, cap_t table) {
-    claim_received(server);
-    slot_claim(server->spare);
     for (uint32_t i = 0; i < cap_count_of(server); i++)
         slot_claim(server->call.reply_caps[i]);
+    claim_received(server); /* some may travel back with the answer */
+    slot_claim(server->spare);
     sweep(table);
     go_on(server);
 }
