@@ -306,7 +306,7 @@ static __attribute__((noinline)) uint32_t next_after_all(struct server *server) 
         comes_again = false;
         return OK;
     }
-    enum server_stage stage = stage_of(server);
+    enum server_stage stage = owes(stage_of(server)) ? stage_of(server) : SERVER_WAITS;
     journal_commit(&server->journal, (uint64_t)stage);
     if (owes(stage) && (current != 0 || stage == SERVER_SENDS)) {
         (void)answer_now(server);
