@@ -92,8 +92,6 @@ static void sweep(cap_t table) {
 static void claim_received(struct server *server) {
     bool call_is_over = stage_of(server) != SERVER_RECEIVED && stage_of(server) != SERVER_COPIED;
     for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
-        if (server->receive[i] == 0)
-            continue;
         if (slots_is_taken(&program.slots, server->receive[i])) {
             server->receive[i] = 0;
             continue;
