@@ -144,7 +144,7 @@ static void look_at(struct child *child, uint64_t now_ns) {
         child->heard_ns = now_ns;
         return;
     }
-    if (now_ns - child->heard_ns < child->program->heartbeat_ms * NS_PER_MS)
+    if (now_ns < child->heard_ns + child->program->heartbeat_ms * NS_PER_MS) /* heard_ns may be later than now_ns */
         return;
     child->fault = (struct fault_message){0};
     stop(child, &child->fault.registers);
