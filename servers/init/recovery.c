@@ -82,7 +82,6 @@ static void start_again(struct child *child) {
         return;
     }
     child->state = INIT_RUNNING;
-    child->heard = 0;
     child->heard_ns = sys_clock_read().value;
 }
 
