@@ -29,9 +29,11 @@ struct child {
     enum init_end end; /* of the program before */
     struct thread_registers dead;
     uint64_t restart_count, window_count;
-    uint64_t window_ns;       /* when the window began */
-    uint64_t due_ns;          /* when it is to be started; 0: it runs, or stays away */
-    uint64_t heard, heard_ns; /* messages that it had taken, and when that was last seen to be well */
+    uint64_t window_ns;          /* when the window began */
+    uint64_t due_ns;             /* when it is to be started; 0: it runs, or stays away */
+    uint64_t heard;              /* messages that it had taken, ... */
+    uint64_t looked_ns, used_ns; /* ... the time, and its own time on a CPU, when init looked last, ... */
+    uint64_t silent_ns;          /* ... and for how long it has seemed to hang by then */
 };
 
 /* What init has, the manifest, and the programs that it makes. main.c fills them in. */

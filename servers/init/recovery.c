@@ -16,6 +16,20 @@
 
 static cap_t timer; /* notification */
 
+static struct thread_state state_of(const struct child *child) {
+    struct thread_state state;
+    (void)sys_thread_read(child->thread, 0); /* can't fail: it is init's own */
+    memcpy(&state, program.message->data, sizeof state);
+    return state;
+}
+
+/* Begin to watch a program that has just started. */
+static void watch(struct child *child) {
+    child->looked_ns = sys_clock_read().value;
+    child->used_ns = state_of(child).cpu_time_ns;
+    child->silent_ns = 0;
+}
+
 bool recovery_start(void) {
     storm_start(the_world.info->command);
     timer = world_object(&the_world, "init timer", OBJECT_NOTIFICATION);
@@ -25,7 +39,7 @@ bool recovery_start(void) {
     if (status != OK)
         log_print("init: timer: %s", status_text(status));
     for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++)
-        child->heard_ns = sys_clock_read().value;
+        watch(child);
     recovery_tick();
     return status == OK;
 }
@@ -82,7 +96,7 @@ static void start_again(struct child *child) {
         return;
     }
     child->state = INIT_RUNNING;
-    child->heard_ns = sys_clock_read().value;
+    watch(child);
 }
 
 void recovery_of(struct child *child, enum init_end end, const struct thread_registers *dead) {
@@ -128,26 +142,29 @@ uint32_t recovery_request(struct child *child) {
 
 /* ---- programs that hang ---- */
 
-static bool waits_for_messages(const struct child *child) {
-    struct thread_state state;
-    if (sys_thread_read(child->thread, 0).status != OK)
-        return true;
-    memcpy(&state, program.message->data, sizeof state);
-    return state.run_state == THREAD_IN_WAIT;
-}
-
+/*
+ * A program that takes no message is not to blame for time in which it could not run: others may have had the CPU, or
+ * the whole machine may have stood still. So time counts as its own only if it waited for something else than a
+ * message, or had the CPU, and at most half a heartbeat for each look.
+ */
 static void look_at(struct child *child, uint64_t now_ns) {
     uint64_t heard = child_kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
-    if (heard != child->heard || waits_for_messages(child)) {
+    uint64_t heartbeat_ns = child->program->heartbeat_ms * NS_PER_MS;
+    const struct thread_state state = state_of(child);
+    bool could_run = state.run_state == THREAD_READY || state.run_state == THREAD_RUNNING;
+    uint64_t passed_ns = could_run ? state.cpu_time_ns - child->used_ns : now_ns - child->looked_ns;
+    child->looked_ns = now_ns;
+    child->used_ns = state.cpu_time_ns;
+    child->silent_ns += smaller(passed_ns, heartbeat_ns / 2);
+    if (heard != child->heard || state.run_state == THREAD_IN_WAIT) {
         child->heard = heard;
-        child->heard_ns = now_ns;
-        return;
+        child->silent_ns = 0;
     }
-    if (now_ns < child->heard_ns + child->program->heartbeat_ms * NS_PER_MS) /* heard_ns may be later than now_ns */
+    if (child->silent_ns < heartbeat_ns)
         return;
     child->fault = (struct fault_message){0};
     stop(child, &child->fault.registers);
-    report_hang(&the_world, child, (now_ns - child->heard_ns) / NS_PER_MS);
+    report_hang(&the_world, child, child->silent_ns / NS_PER_MS);
     recovery_of(child, INIT_HUNG, &child->fault.registers);
 }
 
@@ -159,13 +176,12 @@ void recovery_tick(void) {
     for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++) {
         if (child->due_ns != 0 && child->due_ns <= now_ns)
             start_again(child);
-        uint64_t heartbeat_ns = child->program->heartbeat_ms * NS_PER_MS;
-        if (child->state == INIT_RUNNING && heartbeat_ns != 0)
+        else if (child->state == INIT_RUNNING && child->program->heartbeat_ms != 0)
             look_at(child, now_ns);
         if (child->due_ns != 0)
             next_ns = smaller(next_ns, child->due_ns);
-        else if (child->state == INIT_RUNNING && heartbeat_ns != 0)
-            next_ns = smaller(next_ns, now_ns + heartbeat_ns / 2);
+        else if (child->state == INIT_RUNNING && child->program->heartbeat_ms != 0)
+            next_ns = smaller(next_ns, now_ns + child->program->heartbeat_ms * NS_PER_MS / 2);
     }
     (void)sys_signal_timer(timer, TIMER_BIT, next_ns); /* can't fail: it is init's own, with all rights */
 }
