@@ -236,11 +236,20 @@ static uint32_t copy_file(const char *from, const char *to) {
     return status;
 }
 
-static uint64_t start(const char *path, const char *argument, struct launch_failure *ret_failure) {
+/* Start a program with one argument, or none (NULL), that reads from `input` (0: from where this one does). */
+static uint64_t start_reading(const char *path, const char *argument, cap_t input, struct launch_failure *ret_failure) {
     const char *const arguments[] = {path, argument, NULL};
-    const struct launch launch = {
-        .path = path, .arguments = arguments, .environment = (const char *const *)program.environment};
+    const struct launch_capability in = {"stdin", input};
+    const struct launch launch = {.path = path,
+                                  .arguments = arguments,
+                                  .environment = (const char *const *)program.environment,
+                                  .capabilities = &in,
+                                  .capability_count = input != 0};
     return launch_spawn(program_process(), &launch, ret_failure);
+}
+
+static uint64_t start(const char *path, const char *argument, struct launch_failure *ret_failure) {
+    return start_reading(path, argument, 0, ret_failure);
 }
 
 static bool ends_well(uint64_t pid) {
@@ -283,14 +292,21 @@ static void free_memory(void) {
 
 /* A program runs from a copy of its file, whose pages are freed when it has ended. */
 static void check_running(void) {
-    const char *path = FOLDER "/sleep";
+    const char *path = FOLDER "/cat";
+    struct pipe_ends ends;
     struct launch_failure failure;
     uint64_t free = space().pages_free, file = 0;
-    check_status(copy_file("/bin/sleep", path), OK, "a program is copied");
+    check_status(copy_file("/bin/cat", path), OK, "a program is copied");
     uint64_t copied = free - space().pages_free;
-    check(ends_well(start(path, "0", &failure)), "... and runs");
+    check_status(pipe_make(&ends), OK, "a pipe is made");
+    uint64_t first = start_reading(path, NULL, ends.reader, &failure);
+    pipe_drop(&ends.writer);
+    check(ends_well(first), "the program runs");
+    pipe_drop(&ends.reader);
     check(free - space().pages_free == copied, "... and leaves no page behind");
-    uint64_t first = start(path, "2", &failure), second = start(path, "2", &failure);
+    check_status(pipe_make(&ends), OK, "another pipe is made");
+    first = start_reading(path, NULL, ends.reader, &failure);
+    uint64_t second = start_reading(path, NULL, ends.reader, &failure);
     check(free - space().pages_free == 3 * copied - 2, "two that run have a copy each"); /* without an index page */
     check_status(file_open(path, true, &file), OK, "the file is cut under them");
     memset(block, 0xcc, sizeof block); /* int3 */
@@ -298,16 +314,18 @@ static void check_running(void) {
     for (uint64_t written = 0; status == OK && written < copied * 4096; written += sizeof block)
         status = file_write(file, FILES_APPEND, block, sizeof block);
     check_status(status, OK, "... and filled with something else");
-    check(start(path, "0", &failure) == 0 && failure.status == P_IMAGE, "... which does not run");
+    check(start(path, NULL, &failure) == 0 && failure.status == P_IMAGE, "... which does not run");
     fill_memory();
-    check(start(path, "0", &failure) == 0 && failure.status == P_NO_SPACE && launch_reason_has(&failure, "in a row"),
+    check(start(path, NULL, &failure) == 0 && failure.status == P_NO_SPACE && launch_reason_has(&failure, "in a row"),
           "... so that there is no room for a copy");
     uint64_t full = space().pages_free;
+    pipe_drop(&ends.writer);
     check(ends_well(first) && ends_well(second), "they run on");
+    pipe_drop(&ends.reader);
     check(space().pages_free == full + 2 * (copied - 1), "what they had can be used then");
     free_memory();
     check_status(file_truncate(file, 0), OK, "it is empty");
-    check(start(path, "0", &failure) == 0 && failure.status == P_NOT_FILE && launch_reason_has(&failure, "empty"),
+    check(start(path, NULL, &failure) == 0 && failure.status == P_NOT_FILE && launch_reason_has(&failure, "empty"),
           "... and can't be run, and the reason says why");
     check_status(file_remove(path, FILES_FILE), OK, "it is removed");
     check(space().pages_free == free, "all pages are free as before");
