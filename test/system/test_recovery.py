@@ -19,6 +19,7 @@ SEED = int(os.environ.get("BATON_SEED", "1"))
 MINUTES = float(os.environ.get("RECOVERY_MINUTES", "0"))
 MEAN_US = 20000
 MEAN_OF_MANY_US = 100000  # on several CPUs, of which a host may have fewer: what they do takes longer
+FILES_MEAN_US = 2000
 MEANS_US = (1000, 3000, 10000, 50000)  # of the long form
 KILLS_MIN = 20  # in a session
 CPUS = ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus"))
@@ -74,6 +75,13 @@ class Recovery(unittest.TestCase):
                 got, kills = self.session(SESSION, *cpus, "--storm", storm)
                 self.compare(expected, got, f"--storm {storm} {' '.join(cpus)}")
                 self.assertGreater(kills, KILLS_MIN)
+
+    def test_files_are_the_same(self) -> None:
+        """All that files does, with its server ended more often than it answers some calls."""
+        expected, _ = self.session("filetest")
+        got, kills = self.session("filetest", "--storm", f"{SEED},{FILES_MEAN_US},files")
+        self.compare(expected, got, f"--storm {SEED},{FILES_MEAN_US},files")
+        self.assertGreater(kills, KILLS_MIN)
 
     @unittest.skipIf(MINUTES == 0, "RECOVERY_MINUTES is not set")
     def test_output_is_the_same_for_long(self) -> None:
