@@ -38,9 +38,9 @@ SESSION = "\n".join([
     "cat /bin/shell /bin/files | cat | cat > /tmp/d/big; ls -l /tmp/d/big; cp /tmp/d/big /tmp/d/copy; rm /tmp/d/big",
     *(f"shell -c 'cat | cat' < /tmp/d/{i % 4} > /tmp/d/copy{i} & cat /tmp/d/all > /tmp/d/all{i} & wait"
       for i in range(4)),
-    "ls -l /tmp/d; cat /tmp/d/copy2; rm /tmp/d/0; cat /tmp/d/0; df",
-    "streamtest"])
-LONG_SESSION = SESSION + "\nfiletest\nexectest"
+    "ls -l /tmp/d; cat /tmp/d/copy2; rm /tmp/d/0; cat /tmp/d/0; df"])
+TESTS = "\nstreamtest"
+LONG_SESSION = SESSION + TESTS + "\nfiletest\nexectest"
 LIST = "\nservers"
 
 
@@ -66,15 +66,19 @@ class Recovery(unittest.TestCase):
                   f"{pair[0]!r}")
 
     def test_output_is_the_same(self) -> None:
-        expected, kills = self.session(SESSION)
+        expected, kills = self.session(SESSION + TESTS)
         self.assertEqual(kills, 0)
         self.assertIn("checks, 0 failed", expected)
-        for cpus in CPUS:
-            with self.subTest(cpus=cpus):
-                storm = f"{SEED},{MEAN_OF_MANY_US if cpus else MEAN_US}"
-                got, kills = self.session(SESSION, *cpus, "--storm", storm)
-                self.compare(expected, got, f"--storm {storm} {' '.join(cpus)}")
-                self.assertGreater(kills, KILLS_MIN)
+        got, kills = self.session(SESSION + TESTS, "--storm", f"{SEED},{MEAN_US}")
+        self.compare(expected, got, f"--storm {SEED},{MEAN_US}")
+        self.assertGreater(kills, KILLS_MIN)
+
+    def test_output_is_the_same_on_four_cpus(self) -> None:
+        expected, _ = self.session(SESSION)
+        storm = f"{SEED},{MEAN_OF_MANY_US}"
+        got, kills = self.session(SESSION, *CPUS[-1], "--storm", storm)
+        self.compare(expected, got, f"--storm {storm} {' '.join(CPUS[-1])}")
+        self.assertGreater(kills, KILLS_MIN)
 
     def test_files_are_the_same(self) -> None:
         """All that files does, with its server ended more often than it answers some calls."""
