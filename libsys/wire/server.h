@@ -120,7 +120,8 @@ static inline void server_serve(struct server *server);
  * Called in a handler: keep the right to answer this call. Returns the slot that now holds the right, for
  * server_answer; 0: no slot is free. The handler then returns SERVER_DEFERRED. All changes are committed with it.
  * server_defer_to() does it with a slot from slot_take(), which the handler has noted before. False: it holds nothing,
- * and no change is committed.
+ * and no change is committed. A server that keeps its state needs this one: behind server_defer() no state names the
+ * slot yet, so a caller is told P_LOST if the program dies there.
  * The answer is the commit: perform the request only when server_answer has reported that the answer was taken. A
  * caller that was interrupted before repeats its call, and must find everything as if it had never made it.
  */
@@ -131,7 +132,8 @@ MUST_USE bool server_defer_to(cap_t slot);
  * Answer a deferred call. *reply is a `struct name_verb_reply` of operation `number` if the status is OK. The slot is
  * free afterwards. Returns whether the caller got the answer: then perform its request. A caller that is gone is no
  * error. A server that keeps its state performs the request first, as a change of its own: it is committed if the
- * caller gets the answer. If not, it takes back what must not be.
+ * caller gets the answer. If not, it takes back what must not be. In a handler that is behind server_decide_early(), or
+ * it is server_answer_and_decide(): else the request, not decided yet, comes again and answers another caller.
  */
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply);
 
