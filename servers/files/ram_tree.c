@@ -263,7 +263,7 @@ void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count) {
         }
     }
     if (written->kind == FILES_FILE)                      /* else it is gone, or there was none */
-        clear_behind(tree, written, written->size_bytes); /* of what a write has left there that was undone */
+        clear_behind(tree, written, written->size_bytes); /* a write that was undone may have left bytes there */
 }
 
 void ram_hold(struct ram_tree *tree, uint32_t file) { tree->nodes[file].holders++; }

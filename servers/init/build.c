@@ -363,8 +363,8 @@ static uint64_t put_head(const struct child *child, const struct world *world, u
 }
 
 /*
- * Tell the program which one it is, and where the one before it ended. NULL: it is the first. If the one before had not
- * even looked at where its own predecessor ended, that is what counts.
+ * Tell the program which one it is, and where the one before it ended (dead; NULL: it is the first). If the one before
+ * had not even looked at where its own predecessor ended, that place is told again.
  */
 static bool write_head(struct child *child, const struct world *world, const struct thread_registers *dead) {
     struct keep_head *head = (struct keep_head *)WORLD_BUFFER_AT;
