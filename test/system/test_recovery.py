@@ -21,10 +21,10 @@ MEAN_US = 20000
 MEAN_OF_MANY_US = 100000  # on several CPUs, of which a host may have fewer: what they do takes longer
 FILES_MEAN_US = 2000
 MEANS_US = (1000, 3000, 10000, 50000)  # of the long form
-KILLS_MIN = 20  # in a session
+KILLS_MIN = 10  # in a session; a fast host ends it before many more have come
 CPUS = ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus"))
 LINES = 10
-TYPED = 15
+TYPED = 15  # times that the console is ended while lines are typed
 NAMES = ("console", "files", "pipes")
 MACHINE_SECONDS = "400"  # an emulator with more CPUs than a busy host can spare is slow
 
@@ -51,7 +51,7 @@ def judge(done_stdout: str) -> tuple[str, int]:
                      if name in NAMES)
 
 
-class Recovery(unittest.TestCase):
+class Sessions(unittest.TestCase):
     def session(self, session: str, *arguments: str, seconds: str = MACHINE_SECONDS) -> tuple[str, int]:
         done = run("--boot", "pvh", "--timeout", seconds, *arguments, "-c", session + LIST, seconds=float(seconds) + 20)
         self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr)
@@ -65,6 +65,8 @@ class Recovery(unittest.TestCase):
         self.fail(f"{what}: {len(got)} bytes, {len(expected)} without a storm; line {number} is {pair[1]!r}, not "
                   f"{pair[0]!r}")
 
+
+class Recovery(Sessions):
     def test_output_is_the_same(self) -> None:
         expected, kills = self.session(SESSION + TESTS)
         self.assertEqual(kills, 0)
@@ -87,21 +89,24 @@ class Recovery(unittest.TestCase):
         self.compare(expected, got, f"--storm {SEED},{FILES_MEAN_US},files")
         self.assertGreater(kills, KILLS_MIN)
 
-    @unittest.skipIf(MINUTES == 0, "RECOVERY_MINUTES is not set")
-    def test_output_is_the_same_for_long(self) -> None:
-        expected, _ = self.session(LONG_SESSION, seconds="900")
-        total, seed, end = 0, SEED, time.monotonic() + MINUTES * 60
-        while time.monotonic() < end:
-            choice = random.Random(seed)
-            name = choice.choice(("", *NAMES))
-            storm = f"{seed},{choice.choice(MEANS_US)}" + (f",{name}" if name else "")
-            cpus = choice.choice(CPUS)
-            got, kills = self.session(LONG_SESSION, *cpus, "--storm", storm, seconds="900")
-            self.compare(expected, got, f"--storm {storm} {' '.join(cpus)}")
-            total += kills
-            seed += 1
-        print(f"# {seed - SEED} sessions from seed {SEED} on, {total} kills", flush=True)
-        self.assertGreater(total, 0)
+
+if MINUTES > 0:  # on request only
+
+    class ForLong(Sessions):
+        def test_output_is_the_same(self) -> None:
+            expected, _ = self.session(LONG_SESSION, seconds="900")
+            total, seed, end = 0, SEED, time.monotonic() + MINUTES * 60
+            while time.monotonic() < end:
+                choice = random.Random(seed)
+                name = choice.choice(("", *NAMES))
+                storm = f"{seed},{choice.choice(MEANS_US)}" + (f",{name}" if name else "")
+                cpus = choice.choice(CPUS)
+                got, kills = self.session(LONG_SESSION, *cpus, "--storm", storm, seconds="900")
+                self.compare(expected, got, f"--storm {storm} {' '.join(cpus)}")
+                total += kills
+                seed += 1
+            print(f"# {seed - SEED} sessions from seed {SEED} on, {total} kills", flush=True)
+            self.assertGreater(total, 0)
 
 
 class Keys(Prompt):
@@ -110,10 +115,11 @@ class Keys(Prompt):
     arguments = ("--boot", "pvh", "--storm", f"{SEED},{MEAN_US},console")
 
     def test_typed_lines(self) -> None:
-        for number in range(TYPED):
-            self.assertEqual(self.answer(b"echo typed %d" % number), [f"typed {number}"])
-        restarts = int(next(line for line in self.answer(b"servers") if line.startswith("console")).split()[3])
-        self.assertGreater(restarts, TYPED)
+        typed = restarts = 0
+        while restarts <= TYPED:  # the machine's time limit bounds this
+            typed += 1
+            self.assertEqual(self.answer(b"echo typed %d" % typed), [f"typed {typed}"])
+            restarts = int(next(line for line in self.answer(b"servers") if line.startswith("console")).split()[3])
 
 
 class Commands(unittest.TestCase):
