@@ -7,12 +7,15 @@
 #include "libsys/wire/commit.h"
 #include "libsys/wire/transfer.h"
 
-#define OFFSET(member) __builtin_offsetof(struct server, member)
-_Static_assert(OFFSET(journal.mark) == COMMIT_MARK && OFFSET(endpoint) == COMMIT_ENDPOINT &&
-                   OFFSET(answer) == COMMIT_ANSWER && OFFSET(event.badge) == COMMIT_BADGE &&
-                   OFFSET(event.message) == COMMIT_INFO && OFFSET(heard) == COMMIT_HEARD &&
-                   COMMIT_RECEIVED == SERVER_RECEIVED,
-               "commit.S finds them there");
+#define COMMIT_FINDS(member, offset) \
+    _Static_assert(__builtin_offsetof(struct server, member) == (offset), "commit.S finds it there")
+COMMIT_FINDS(journal.mark, COMMIT_MARK);
+COMMIT_FINDS(endpoint, COMMIT_ENDPOINT);
+COMMIT_FINDS(answer, COMMIT_ANSWER);
+COMMIT_FINDS(event.badge, COMMIT_BADGE);
+COMMIT_FINDS(event.message, COMMIT_INFO);
+COMMIT_FINDS(heard, COMMIT_HEARD);
+_Static_assert(COMMIT_RECEIVED == SERVER_RECEIVED, "commit.S writes it");
 
 /* Of this program alone, whatever it keeps. */
 static struct server *served;
