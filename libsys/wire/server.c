@@ -7,15 +7,11 @@
 #include "libsys/wire/commit.h"
 #include "libsys/wire/transfer.h"
 
-#define COMMIT_FINDS(member, offset) \
-    _Static_assert(__builtin_offsetof(struct server, member) == (offset), "commit.S finds it there")
-COMMIT_FINDS(journal.mark, COMMIT_MARK);
-COMMIT_FINDS(endpoint, COMMIT_ENDPOINT);
-COMMIT_FINDS(answer, COMMIT_ANSWER);
-COMMIT_FINDS(event.badge, COMMIT_BADGE);
-COMMIT_FINDS(event.message, COMMIT_INFO);
-COMMIT_FINDS(heard, COMMIT_HEARD);
-_Static_assert(COMMIT_RECEIVED == SERVER_RECEIVED, "commit.S writes it");
+#define AT(member, offset) (__builtin_offsetof(struct server, member) == (offset))
+_Static_assert(AT(journal.mark, COMMIT_MARK) & AT(endpoint, COMMIT_ENDPOINT) & AT(answer, COMMIT_ANSWER) &
+                   AT(event.badge, COMMIT_BADGE) & AT(event.message, COMMIT_INFO) & AT(heard, COMMIT_HEARD) &
+                   (COMMIT_RECEIVED == SERVER_RECEIVED),
+               "commit.S finds them there");
 
 /* Of this program alone, whatever it keeps. */
 static struct server *served;

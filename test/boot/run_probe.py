@@ -56,8 +56,8 @@ class Case:
     """front: pvh or uefi. change: damages the members; cut: damages the volume's bytes. message: the expected refusal.
 
     odd: the firmware's oddities (odd_firmware.c); place: changes the boot disk's files; frames: boot the whole system,
-    whose process server must have at least this many, with those that the volume takes; says: patterns of lines in its
-    log; acpi: the ACPI tables; plain: use the kernel without checks; halts: the loader can no longer return to firmware.
+    whose process server must have at least this many, with the volume's; says: patterns of lines in its log; acpi:
+    the ACPI tables; plain: use the kernel without checks; halts: the loader can no longer return to firmware.
     """
 
     front: str
