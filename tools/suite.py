@@ -174,8 +174,9 @@ def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbo
         problems.append(end_problem.text)
         if not end_problem.is_told:
             hangs = end_problem.kind is verdict.Kind.HANG
-            explanation += report.write(evidence, symbols, images,
-                                        threads.lines(evidence.log.text, images.process_server()) if hangs else ())
+            log, server = evidence.log.text, images.process_server()
+            evidence = dataclasses.replace(evidence, programs=threads.programs(log, server))
+            explanation += report.write(evidence, symbols, images, threads.lines(log, server) if hangs else ())
     elif evidence.log.power_off_status:
         problems.append(f"status {evidence.log.power_off_status} at power-off, 0 is wanted")
     problems += judge.finish()

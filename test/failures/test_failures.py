@@ -336,10 +336,11 @@ class Hangs(Changed):
             self.members = volume.replace(self.members, "bin/spin", (self.folder / "spin").read_bytes())
             manifest = self.manifest()
             self.program(manifest, "pipes").update(image="bin/spin", priority=0)
-            for arguments in ((manifest, "--timeout", "3", "-c", "echo hi | cat"),
-                              (self.manifest(), "--timeout", "3", "-c", "spin")):
+            for program, *arguments in (("pipes", manifest, "--timeout", "3", "-c", "echo hi | cat"),
+                                        ("process 2, spin", self.manifest(), "--timeout", "3", "-c", "spin")):
                 with self.subTest(flags=flags, commands=arguments[-1]):
                     done = self.run_with(*arguments)
+                    self.assertRegex(done.stderr, rf"(?m)^CPU 0: ring 3, CR3 0x[0-9a-f]+ \({program}\)$")
                     self.assertRegex(done.stderr,
                                      r"(?m)^backtrace:\n  #0 0x[0-9a-f]{16} spin at \S*spin\.c:[34].*\n  #1 "
                                      r"0x[0-9a-f]{16} _start at \S*spin\.c:")

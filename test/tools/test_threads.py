@@ -114,6 +114,13 @@ class Words(unittest.TestCase):
                              thread(7, READY, fault_endpoint=0x6000, fault_badge=3 << 32 | 12))
         self.assertEqual(told[2], "process 12 (thread 7): is ready to run")
 
+    def test_programs_of_address_spaces(self) -> None:
+        found = [thread(1, IN_WAIT, process_root=0x10000), thread(2, RUNNING, process_root=0x20000),
+                 thread(4, STOPPED)]
+        snapshot = Snapshot(FakeKernel({0x5000: 0x9100, 0x9100: SERVE}), found, TABLES)
+        self.assertEqual(threads.programs(snapshot, Names(snapshot, LOG, None)), {0x10000: "init", 0x20000: "console"})
+        self.assertEqual(Watch(pathlib.Path("/none"), pathlib.Path("/none"), None).programs("", None), {})
+
 
 class Since(unittest.TestCase):
     def test_what_changes_begins_anew(self) -> None:

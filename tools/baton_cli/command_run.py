@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -302,6 +303,7 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None, fault
             say(f"powered off with status {status}; the kernel's log is {paths.shown(log)}")
         return status
     if not problem.is_told:
+        evidence = dataclasses.replace(evidence, programs=faults.programs(evidence.log.text))
         threads = faults.threads(evidence.log.text) if problem.kind is Kind.HANG else []
         lines = report.write(evidence, Symbols(kernel=options.built / paths.KERNEL), faults.images, threads)
         lines += ["kernel log, last lines:", *("  " + line for line in evidence.log.tail())]
@@ -344,7 +346,7 @@ def run_machine(options: argparse.Namespace, machine: Machine, limit: float | No
         if machine.gdb_socket is not None:
             line = debug_session.write(machine.kernel_log.parent, kernel, options.built, archive, machine.gdb_socket)
             say(f"waiting for gdb; in another terminal, type: {line}")
-        watch = Watch(machine.memory_file, machine.kernel_log, kernel) if limit is not None else None
+        watch = Watch(machine.memory_file, machine.kernel_log, kernel, samples=limit is not None)
         faults = FaultReports(machine.kernel_log, Images(archive, machine.folder, options.built), watch)
         shown = ConsoleFilter(firmware=options.boot == "uefi", programs_only=programs_only(options))
         Session(guest, shown, keys, limit, faults).run()

@@ -314,6 +314,10 @@ class FaultReports:
         """Is more of a report about to come?"""
         return self.who is not None and time.monotonic() - self.continued < PART_SECONDS
 
+    def programs(self, log: str) -> dict[int, str]:
+        """The program of each CR3."""
+        return self.watch.programs(log, self.images.process_server()) if self.watch is not None else {}
+
     def threads(self, log: str) -> list[str]:
         """The part on threads in the report on a machine that hangs."""
         return self.watch.lines(log, self.images.process_server()) if self.watch is not None else []

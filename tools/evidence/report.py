@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evidence import pagewalk, registers, trace, traps
 from evidence.faults import Image, Images
@@ -37,6 +37,13 @@ class Evidence:
     cpus: list[Cpu]
     exceptions: list[str]
     gaps: list[str]
+    programs: Mapping[int, str] = dataclasses.field(default_factory=dict)  # by the root of their address space
+
+    def space(self, root: int) -> str:
+        """An address space, in words."""
+        table = root & pagewalk.ADDRESS_MASK
+        program = "the kernel alone" if table == self.log.sealed_root else self.programs.get(table)
+        return f"CR3 0x{root:x}" + (f" ({program})" if program else "")
 
     @property
     def triple_fault(self) -> bool:
@@ -131,7 +138,7 @@ def page_table_lines(evidence: Evidence, root: int, instruction: int, fault: int
     sealed_root = evidence.log.sealed_root
     if sealed_root is None:
         return [*lines, "kernel half: the log does not say where the sealed root is"]
-    lines.append(f"kernel half of CR3 0x{root:x} compared with the sealed root 0x{sealed_root:x}:")
+    lines.append(f"kernel half of {evidence.space(root)} compared with the sealed root 0x{sealed_root:x}:")
     if root & pagewalk.ADDRESS_MASK == sealed_root:
         return [*lines, "  this is the sealed root"]
     return lines + ["  " + line for line in pagewalk.compare_kernel_half(evidence.memory, root, sealed_root)]
@@ -159,7 +166,7 @@ def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols | ProgramSymbols, h
     state = " halted" if cpu.halted else ""
     ring = "" if cpu.ring is None else f" ring {cpu.ring}"
     is_fine = hangs and cpu.ring == USER_RING and pagewalk.walk(evidence.memory, root, instruction).physical is not None
-    return [f"CPU {cpu.number}:{ring}{state}, CR3 0x{root:x}", *cpu.lines(), "backtrace:",
+    return [f"CPU {cpu.number}:{ring}{state}, {evidence.space(root)}", *cpu.lines(), "backtrace:",
             *backtrace_lines(symbols, instruction, frames(evidence, root, cpu.get("rbp"))),
             *(() if is_fine else page_table_lines(evidence, root, instruction, cpu.get("cr2"))),
             *delivery_lines(evidence, cpu)]

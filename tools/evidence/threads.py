@@ -217,6 +217,11 @@ class Names:
         return ""
 
 
+def programs(snapshot: Snapshot, names: Names) -> dict[int, str]:
+    """Whose each address space is, by its root."""
+    return {thread.process_root: names.program(thread) for thread in snapshot.threads if thread.process_root}
+
+
 def all_of(names: list[str], otherwise: str) -> str:
     return ", ".join(names) or otherwise
 
@@ -257,9 +262,14 @@ def doing(thread: Thread) -> str:
 
 
 class Watch:
-    """Samples the threads of a running machine, so that a report can say for how long each has waited."""
+    """Samples the threads of a running machine, so that a report can say for how long each has waited.
 
-    def __init__(self, memory: pathlib.Path, log: pathlib.Path, kernel: pathlib.Path | None) -> None:
+    samples: look while the machine runs; else its threads are read at its end only.
+    """
+
+    def __init__(self, memory: pathlib.Path, log: pathlib.Path, kernel: pathlib.Path | None,
+                 samples: bool = True) -> None:
+        self.samples = samples
         self.memory = memory
         self.log = log
         self.kernel = kernel
@@ -288,7 +298,7 @@ class Watch:
     def poll(self) -> None:
         """Call often; takes a sample now and then."""
         now = time.monotonic()
-        if now < self.next:
+        if not self.samples or now < self.next:
             return
         snapshot = self.snapshot()
         if snapshot is not None:
@@ -301,6 +311,11 @@ class Watch:
         self.since = {number: self.since[number] if self.last.get(number) == what else now
                       for number, what in seen.items()}
         self.last = seen
+
+    def programs(self, log: str, process_server: pathlib.Path | None) -> dict[int, str]:
+        """The program of each CR3 in a machine that is still there."""
+        snapshot = self.snapshot()
+        return {} if snapshot is None else programs(snapshot, Names(snapshot, log, process_server))
 
     def lines(self, log: str, process_server: pathlib.Path | None) -> list[str]:
         """The report's part on threads, of a machine that has ended and is still there."""
