@@ -22,6 +22,7 @@ struct cpu;
 struct space;
 struct table;
 
+#define FIRST_THREAD 1U          /* the id of the first program's */
 #define QUEUE_PRIORITY_SHIFT 58U /* queue.h */
 #define QUEUE_MIDDLE (1ULL << 57)
 

@@ -114,7 +114,8 @@ int main(int argc, char **argv, char **envp) {
         (void)world_power_off(STATUS_CANNOT_START); /* if the kernel refuses, main ends instead */
         return 1;
     }
-    while (server_next(&server) == OK) {
+    uint64_t status;
+    while ((status = server_next(&server)) == OK) {
         if (server_event_kind(&server) == MESSAGE_CALL)
             server_serve(&server);
         else if (server_event_kind(&server) == MESSAGE_FAULT)
@@ -122,5 +123,6 @@ int main(int argc, char **argv, char **envp) {
         else if (server_event_kind(&server) == MESSAGE_NOTIFICATION)
             recovery_tick();
     }
+    log_print("init: its endpoint: %s", status_text(status));
     return 1;
 }

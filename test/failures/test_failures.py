@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 from machine import BUILT, PROMPT, ROOT, Terminal, command, run  # noqa: E402
 
 MANIFEST = "etc/manifest.json"
-CANNOT_START, SERVER_ENDED = 74, 75
+PANIC, CANNOT_START, SERVER_ENDED = 70, 74, 75
 # the process server runs no program without this note
 NOTE = pathlib.Path(__file__).resolve().parents[2] / "libsys" / "runtime" / "note.S"
 SPINNING = """void _start(void);
@@ -147,6 +147,27 @@ class Starting(Changed):
                 done = run("--boot", boot, "--built", str(self.folder), "-c", "true")
                 self.check_end(done, CANNOT_START, "the loader: .*kernel.*")
                 self.assertEqual(done.stdout, "")
+
+
+class First(Changed):
+    """Other programs stand in for init."""
+
+    def run_first(self, name: str) -> subprocess.CompletedProcess[str]:
+        self.members = volume.replace(self.members, "boot/init.elf", dict(self.members)[name])
+        return self.run_with(self.manifest(), "--timeout", "4", "-c", "true")
+
+    def test_its_end(self) -> None:
+        """Nobody could tell of it any more, so the kernel does."""
+        done = self.run_first("bin/crash")
+        self.check_end(done, PANIC, "panic: the first program faulted")
+        self.assertRegex(done.stderr, r"(?m)^backtrace:\n  #0 0x[0-9a-f]{16} program_exit at \S*start\.c:")
+        self.assertRegex(done.stderr, r"(?m)^kernel half of CR3 0x[0-9a-f]+ \(first program\) compared with")
+
+    def test_a_loop(self) -> None:
+        done = self.run_first("test/exec/loop")
+        self.check_end(done, 124, "hang: no end within 4 s")
+        self.assertRegex(done.stderr, r"(?m)^  first program \(thread 1\): runs")
+        self.assertRegex(done.stderr, r"(?m)^CPU 0: ring 3, CR3 0x[0-9a-f]+ \(first program\)$")
 
 
 class Servers(Changed):

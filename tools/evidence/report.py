@@ -115,7 +115,8 @@ class ProgramSymbols:
 
 def symbols_of(evidence: Evidence, cpu: Cpu, symbols: Symbols, images: Images) -> Symbols | ProgramSymbols:
     """`symbols`, with those of the program that this CPU executes if its image is known."""
-    found = images.executed(evidence.memory, cpu.get("cr3"), cpu.get("rip")) if cpu.ring == USER_RING else None
+    is_kernel = cpu.get("rip") & KERNEL_HALF
+    found = None if is_kernel else images.executed(evidence.memory, cpu.get("cr3"), cpu.get("rip"))
     return symbols if found is None else ProgramSymbols(symbols, *found)
 
 
@@ -172,7 +173,7 @@ def cpu_lines(evidence: Evidence, cpu: Cpu, symbols: Symbols | ProgramSymbols, h
             *delivery_lines(evidence, cpu)]
 
 
-def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]:
+def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols, images: Images) -> list[str]:
     """The kernel's own words with symbols, and the page tables in RAM."""
     lines = [f"PANIC: {panic.text}"]
     if not panic.complete:
@@ -181,7 +182,9 @@ def panic_lines(evidence: Evidence, panic: Panic, symbols: Symbols) -> list[str]
     lines += traps.explain(evidence.memory, panic.registers)
     lines += cpu.lines()
     returns = panic.frames[1:] if panic.frames[:1] == [cpu.get("rip")] else panic.frames
-    lines += ["backtrace:", *backtrace_lines(symbols, cpu.get("rip"), returns)]
+    if "cr3" in panic.registers and not cpu.get("rip") & KERNEL_HALF:  # the kernel reads no program's stack
+        returns = frames(evidence, cpu.get("cr3"), cpu.get("rbp"))
+    lines += ["backtrace:", *backtrace_lines(symbols_of(evidence, cpu, symbols, images), cpu.get("rip"), returns)]
     lines += [f"the kernel's own walk: {text}" for text in panic.walks]
     if "cr3" in panic.registers:
         lines += page_table_lines(evidence, cpu.get("cr3"), cpu.get("rip"), cpu.get("cr2"))
@@ -193,7 +196,7 @@ def write(evidence: Evidence, symbols: Symbols, images: Images, threads: Sequenc
     lines = list(threads)
     panic = evidence.log.panic
     if panic is not None:
-        lines += panic_lines(evidence, panic, symbols)
+        lines += panic_lines(evidence, panic, symbols, images)
     for cpu in evidence.cpus:
         if threads and cpu.halted:
             lines.append(f"CPU {cpu.number}: idle")

@@ -25,11 +25,18 @@ static const uint8_t fault_kinds[VECTOR_EXCEPTIONS] = {
     [VECTOR_SIMD] = FAULT_FLOAT,
 };
 
+/* Nobody is above the first program, unless it says so; and without it nobody recovers or ends anything. */
+static void raise(struct thread *thread, enum fault_kind kind, uint64_t address, uint64_t access) {
+    if (thread->id == FIRST_THREAD && cap_is_empty(&thread->fault_endpoint))
+        panic_at(&thread->arch.frame, "the first program faulted");
+    fault_raise(thread, kind, address, access);
+}
+
 /* Users must learn nothing of the kernel half: faults there say that no page is present. */
 static void page_fault(struct thread *thread, uint64_t address, uint64_t access) {
     if (address >= USER_LIMIT)
         access &= ~(uint64_t)FAULT_ACCESS_PRESENT;
-    fault_raise(thread, FAULT_PAGE, address, access);
+    raise(thread, FAULT_PAGE, address, access);
 }
 
 /*
@@ -46,7 +53,7 @@ static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vect
     if (kind == FAULT_PAGE) {
         page_fault(thread, read_cr2(), error & PAGE_FAULT_ACCESS);
     } else if (kind != 0) {
-        fault_raise(thread, kind, 0, 0);
+        raise(thread, kind, 0, 0);
     } else if (vector == VECTOR_NO_FPU) {
         fpu_use(cpu, thread);
     } else if (vector == VECTOR_NMI) {
@@ -55,7 +62,7 @@ static void user_exception(struct cpu *cpu, struct thread *thread, uint64_t vect
     } else if (vector == VECTOR_MACHINE_CHECK || vector == VECTOR_DOUBLE_FAULT) {
         panic_at(&thread->arch.frame, "machine check or double fault");
     } else {
-        fault_raise(thread, FAULT_PROTECTION, 0, error);
+        raise(thread, FAULT_PROTECTION, 0, error);
     }
 }
 
