@@ -13,6 +13,7 @@ import re
 import time
 import unittest
 
+from long_script import MEANWHILE_EVERY, script
 from machine import Prompt, run
 
 SEED = int(os.environ.get("BATON_SEED", "1"))
@@ -24,6 +25,7 @@ MEANS_US = (1000, 3000, 10000, 50000)  # of the long form
 KILLS_MIN = 10  # in a session; a fast host ends it before many more have come
 CPUS = ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus"))
 LINES = 10
+SCRIPT_LINES = 1000
 TYPED = 15  # times that the console is ended while lines are typed
 NAMES = ("console", "files", "pipes")
 MACHINE_SECONDS = "400"  # an emulator with more CPUs than a busy host can spare is slow
@@ -107,6 +109,19 @@ if MINUTES > 0:  # on request only
                 seed += 1
             print(f"# {seed - SEED} sessions from seed {SEED} on, {total} kills", flush=True)
             self.assertGreater(total, 0)
+
+
+class ByHand(Sessions):
+    """Somebody restarts each server again and again while a long script runs."""
+
+    def test_a_long_script(self) -> None:
+        meanwhile = [f"servers restart {name}" for name in NAMES]
+        expected, kills = self.session(script(SCRIPT_LINES, SEED))
+        self.assertEqual(kills, 0)
+        self.assertGreater(len(expected.splitlines()), SCRIPT_LINES)
+        got, kills = self.session(script(SCRIPT_LINES, SEED, meanwhile))
+        self.compare(expected, got, f"script of seed {SEED}")
+        self.assertEqual(kills, SCRIPT_LINES // MEANWHILE_EVERY)
 
 
 class Keys(Prompt):
