@@ -1,0 +1,31 @@
+/*
+ * What the suite of storms and the hook in each server say to each other: messages with a label of their own, which the
+ * hook takes before the server sees them.
+ *
+ * A storm is a list of events. Each hits one server at its nth call since the start of the storm, counted from 1.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define STORM_LABEL 0x570724U /* no protocol has as many operations */
+#define STORM_EVENTS_MAX 8U   /* at one server */
+
+enum storm_order {
+    STORM_CLEAR = 1, /* forget all events, and count from 0 again */
+    STORM_ADD = 2,   /* words 1..3: n, enum storm_what, argument */
+    STORM_START = 3,
+    STORM_STOP = 4, /* the answer's words: events that came, callers that were told, refusals, rules that were broken */
+};
+
+enum storm_what {
+    STORM_KILL,   /* the server dies before it looks at the call; argument 1: with its answer decided */
+    STORM_DIE,    /* ... before its nth kernel call; argument 1: behind it. n counts these, while calls are served */
+    STORM_HANG,   /* it loops */
+    STORM_DELAY,  /* ... for as many milliseconds */
+    STORM_DROP,   /* the right to answer is deleted: the caller gets E_PEER */
+    STORM_KEEP,   /* the call is never answered, nor served */
+    STORM_DOUBLE, /* it is answered twice */
+    STORM_REFUSE, /* its nth request for a slot, a capability or a part of a memory fails; n counts these, not calls */
+    STORM_WHATS,
+};
