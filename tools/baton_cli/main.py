@@ -12,12 +12,12 @@ from typing import NoReturn
 
 import claims
 from baton_cli import (command_bench, command_build, command_doctor, command_mutate, command_prove, command_run,
-                       command_test, streams)
+                       command_storm, command_test, streams)
 from host import version
 from host.say import CODE_HOST, CODE_USAGE, UserError, say
 
-COMMANDS: tuple[ModuleType, ...] = (command_run, command_test, command_bench, command_mutate, command_prove,
-                                    command_build, command_doctor)
+COMMANDS: tuple[ModuleType, ...] = (command_run, command_test, command_bench, command_mutate, command_storm,
+                                    command_prove, command_build, command_doctor)
 
 EPILOG = """\
 examples:

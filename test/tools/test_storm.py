@@ -1,0 +1,121 @@
+"""Are plans of storms drawn, read, judged and made smaller as they should be?"""
+
+from __future__ import annotations
+
+import pathlib
+import unittest
+from unittest import mock
+
+from storm import campaign, machine, plans
+from storm.campaign import Campaign
+from storm.machine import Outcome, System
+from storm.plans import Plan, PlanError
+
+
+def said(*numbers: int) -> str:
+    return "".join(f"{line}\r\n" for number in numbers for line in machine.said_by(number))
+
+
+class Plans(unittest.TestCase):
+    def test_a_seed_gives_the_same_plans(self) -> None:
+        """Each by itself, and as text, too."""
+        first = [plans.draw(7, number) for number in range(1, 100)]
+        self.assertEqual(first[::-1], [plans.draw(7, number) for number in range(99, 0, -1)])
+        self.assertEqual(first, [plans.parse(str(plan)) for plan in first])
+        self.assertNotEqual(first, [plans.draw(8, number) for number in range(1, 100)])
+        self.assertEqual({event.what for plan in first for event in plan.events}, set(plans.WHATS))
+        self.assertEqual(str(plans.parse("none")), "none")
+
+    def test_texts_that_are_no_plans(self) -> None:
+        for text, words in (("", "the server is"), ("disk:1:kill", "the server is"), ("pipes:0:kill", "from 1"),
+                            ("pipes:x:kill", "from 1"), ("pipes:1:boom", "what happens"),
+                            ("pipes:1:kill:x", "a number"), ("pipes:1:kill,", "the server is")):
+            with self.subTest(text=text), self.assertRaisesRegex(PlanError, words):
+                plans.parse(text)
+
+    def test_shrinking_keeps_what_is_needed(self) -> None:
+        plan = plans.parse("pipes:1:kill,files:2:drop,console:3:kill")
+        needed = {plan.events[0], plan.events[2]}
+        self.assertEqual(str(plans.shrink(plan, lambda part: needed <= set(part.events))),
+                         "pipes:1:kill,console:3:kill")
+        self.assertEqual(plans.shrink(plan, lambda part: False), plan)
+
+
+class Judging(unittest.TestCase):
+    def test_all_passed(self) -> None:
+        self.assertEqual(machine.judge("1..2\nok 1 - a\nok 2 - b\n# 3 events came\n", said(1, 2), 2, False),
+                         Outcome(2, (), 3))
+
+    def test_no_result_is_a_failure(self) -> None:
+        for tap in ("", "1..2\n", "1..2\nok 2 - b\n", "1..2\nok 1 - a\nok 1 - a\n# 3 events came\n",
+                    "1..2\nok 1 - a\nok 2 - b\n"):
+            with self.subTest(tap=tap):
+                self.assertNotEqual(machine.judge(tap, said(1, 2), 2, False).reasons, ())
+
+    def test_a_byte_of_output_is_lost(self) -> None:
+        """Or one comes twice, or a whole line does: in the plan that did it."""
+        tap = "1..2\nok 1 - a\nok 2 - b\n# 3 events came\n"
+        for console in (said(1) + said(2)[1:], said(1, 2)[:-3], said(1)[:5] + said(1, 2)[4:],
+                        said(1) + machine.said_by(1)[-1] + "\n" + said(2)):
+            with self.subTest(console=console):
+                outcome = machine.judge(tap, console, 2, False)
+                self.assertIn(outcome.passed, (0, 1))
+                self.assertIn("console", outcome.reasons[0])
+
+    def test_the_same_way_to_fail(self) -> None:
+        self.assertEqual(machine.way(["frames: 12 before, 0x1f after"]), machine.way(["frames: 7 before, 0x2 after"]))
+        self.assertNotEqual(machine.way(["frames: 12"]), machine.way(["the session hangs"]))
+
+
+class Toy(System):
+    """A system that fails at `bad`; with `needs` only if that plan came before."""
+
+    bad = plans.parse("pipes:5:kill")
+    other = plans.parse("console:1:drop")
+    needs: Plan | None = None
+
+    def run(self, chosen):  # type: ignore[no-untyped-def]
+        for number, plan in enumerate(chosen):
+            if self.other == plan:
+                return Outcome(number, (f"left {number}",))
+            fits = set(self.bad.events) <= set(plan.events)
+            if fits and (self.needs is None or self.needs in chosen[:number]):
+                return Outcome(number, (f"lost {number}",))
+        return Outcome(len(chosen), (), len(chosen))
+
+
+class Campaigns(unittest.TestCase):
+    def run_toy(self, needs: Plan | None, count: int) -> list[campaign.Failure]:
+        def draw(seed: int, number: int) -> Plan:
+            texts = {5: "files:3:kill", 7: "console:1:drop,pipes:5:kill,files:1:drop", 90: "pipes:5:kill"}
+            return plans.parse(texts.get(number, f"files:{number + seed}:drop"))
+
+        toy = Toy(pathlib.Path("."))
+        object.__setattr__(toy, "needs", needs)
+        with mock.patch.object(plans, "draw", draw):
+            done, failures = Campaign(toy, 2).run(100, 1, count)
+        self.assertEqual(done, count)
+        return failures
+
+    def test_a_plan_that_fails_alone(self) -> None:
+        """It is not taken for the one that is smaller and fails in another way."""
+        [failure, _] = self.run_toy(None, 90)
+        self.assertEqual((failure.number, [str(plan) for plan in failure.replay], failure.replays),
+                         (7, ["pipes:5:kill"], campaign.REPLAYS))
+        self.assertIn("./baton storm --plan pipes:5:kill", failure.lines()[-1])
+
+    def test_plans_behind_one_that_fails(self) -> None:
+        """... are run, too, in the same machine's turn or another's."""
+        self.assertEqual([failure.number for failure in self.run_toy(None, 90)], [7, 90])
+        with mock.patch.object(campaign, "BATCH", 100):
+            self.assertEqual([failure.number for failure in self.run_toy(None, 90)], [7, 90])
+
+    def test_a_plan_that_fails_behind_another(self) -> None:
+        """The line that replays it has both."""
+        [failure] = self.run_toy(plans.parse("files:3:kill"), 60)
+        self.assertEqual([str(plan) for plan in failure.replay], ["files:3:kill", "files:106:drop", "pipes:5:kill"])
+        self.assertEqual(failure.replays, campaign.REPLAYS)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,1 @@
+"""Storms: the system under faults by seed. test/storm/ is their part in the machine."""
