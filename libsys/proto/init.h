@@ -78,11 +78,31 @@ struct init_restart_reply {
     uint64_t zero;
 };
 
+/*
+ * Put another program, the boot volume's file `path`, in the place of a server that runs (docs/swap.md). It takes over
+ * the state if it says yes to it. The answer comes when that is decided: after a second or two at the latest. Errors,
+ * each with a reason: P_NOT_FOUND no such server, or no such file; P_OPERATION the server's entry in the manifest has
+ * no `restart`; P_BUSY the server does not run, or a swap is under way; P_IMAGE the program can't be built, and the log
+ * says why; P_LIMIT init has no slot for the answer (without a reason).
+ */
+#define INIT_PATH_MAX 64U
+#define INIT_NO_MAX 64U
+#define INIT_SWAP 6U
+struct init_swap_request {
+    char name[INIT_NAME_MAX]; /* zero-terminated, and so are the others */
+    char path[INIT_PATH_MAX];
+};
+struct init_swap_reply {
+    uint64_t is_done;     /* 0: the old program goes on */
+    char no[INIT_NO_MAX]; /* why */
+};
+
 #define INIT_OPERATIONS(ROW)                                                                                        \
     ROW(init, 1, power_off, sizeof(struct init_power_off_request), 0, sizeof(struct init_power_off_reply), 0)       \
     ROW(init, 2, reboot, sizeof(struct init_reboot_request), 0, sizeof(struct init_reboot_reply), 0)                \
     ROW(init, 3, list, sizeof(struct init_list_request), 0, sizeof(struct init_list_reply), 0)                      \
     ROW(init, 4, read_log, sizeof(struct init_read_log_request), 0, offsetof(struct init_read_log_reply, bytes), 0) \
-    ROW(init, 5, restart, sizeof(struct init_restart_request), 0, sizeof(struct init_restart_reply), 0)
+    ROW(init, 5, restart, sizeof(struct init_restart_request), 0, sizeof(struct init_restart_reply), 0)             \
+    ROW(init, 6, swap, sizeof(struct init_swap_request), 0, sizeof(struct init_swap_reply), 0)
 
 PROTOCOL_CLIENT(init, INIT_OPERATIONS)

@@ -50,6 +50,7 @@ bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
     uint8_t *notes = (uint8_t *)(KEEP_AT + size_bytes - JOURNAL_BYTES);
     journal = &server->journal;
     bool follows = head->layout == layout;
+    keep_decide(head, follows);
     if (follows)
         recover(server, &head->dead);
     __asm__ volatile("" : : : "memory"); /* only then */

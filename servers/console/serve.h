@@ -13,7 +13,7 @@ extern const struct protocol *const serve_protocol;
 extern const struct terminal_clients serve_clients; /* how the terminal answers the callers that have to wait */
 
 /* What outlives the program. Change the number when it changes its form or its meaning. */
-#define CONSOLE_LAYOUT 1U
+#define CONSOLE_LAYOUT KEEP_LAYOUT('c', 'o', 'n', 1U)
 struct console_kept {
     struct server server;
     struct terminal terminal;

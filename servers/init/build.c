@@ -260,14 +260,13 @@ static uaddr_t image_base(const struct elf_plan *plan) {
 }
 
 /* Build the stack, with arguments and the notes on what the program holds. */
-static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan,
-                        struct image_source *source) {
+static bool build_stack(struct child *child, struct world *world, const struct elf_plan *plan) {
     uaddr_t base = image_base(plan);
     struct stack_input input = {
         .top = LAYOUT_STACK_TOP,
         .arguments = {child->program->arguments, child->program->argument_bytes, child->program->argument_count},
         .environment = {child->notes},
-        .path = child->program->image,
+        .path = child->path,
         .headers = plan->headers_virt == 0 ? 0 : base + plan->headers_virt,
         .header_count = plan->header_count,
         .entry = child->entry.rip,
@@ -283,13 +282,13 @@ static bool build_stack(struct child *child, struct world *world, const struct e
     child->entry.rsp = result.pointer;
     child->entry.fs_base = result.thread;
     uint64_t used = LAYOUT_STACK_TOP - child->entry.rsp;
-    uint32_t status = image_add_stack(&child->image, world->buffer.memory,
-                                      world->buffer.offset_pages * PAGE_BYTES + buffer_bytes - used, used, source);
+    uint32_t status =
+        image_add_stack(&child->image, world->buffer.memory,
+                        world->buffer.offset_pages * PAGE_BYTES + buffer_bytes - used, used, &world->source);
     return status == OK || report(child, "stack", status);
 }
 
-static bool load_image(struct child *child, const char *path, struct world *world, struct elf_plan *plan,
-                       struct image_source *source) {
+static bool load_image(struct child *child, const char *path, struct world *world, struct elf_plan *plan) {
     struct image_file file;
     const uint8_t *bytes;
     if (!world_find_file(world, path, &file, &bytes))
@@ -305,18 +304,19 @@ static bool load_image(struct child *child, const char *path, struct world *worl
     child->entry.rip = image_base(plan) + plan->entry;
     child->image.space = child->space;
     child->image.mark = image_mark_of(plan, image_base(plan), bytes);
-    uint32_t status = image_load(&child->image, plan, image_base(plan), &file, source);
+    uint32_t status = image_load(&child->image, plan, image_base(plan), &file, &world->source);
     if (status == OK)
         status = image_add_message(&child->image, &child->message);
     return status == OK || report(child, path, status);
 }
 
 /*
- * Set aside the frames for the stack. The stack is built last, since its notes list the memory that the program gets;
- * and by then the program may have got all memory that was left.
+ * Set aside the frames for the stack, and for swaps. The stack is built last, since its notes list the memory that the
+ * program gets; and by then the program may have got all memory that was left.
  */
 static bool keep_stack(const struct child *child, struct world *world) {
-    return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES) || report(child, "stack", P_NO_MEMORY);
+    return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES + SWAP_PAGES) ||
+           report(child, "stack", P_NO_MEMORY);
 }
 
 /* Map the kept memory, wherever it is, at its one address. */
@@ -362,90 +362,88 @@ static uint64_t put_head(const struct child *child, const struct world *world, u
     return sys_memory_copy(child->keep.memory, to + offset, world->buffer.memory, from + offset, bytes).status;
 }
 
-/*
- * Tell the program which one it is, and where the one before it ended (dead; NULL: it is the first). If the one before
- * had not even looked at where its own predecessor ended, that place is told again.
- */
-static bool write_head(struct child *child, const struct world *world, const struct thread_registers *dead) {
+/* If the program before had not even looked at where its own predecessor ended, that place is told again. */
+bool child_write_head(struct child *child, const struct world *world, const struct thread_registers *dead, bool trial) {
     struct keep_head *head = (struct keep_head *)WORLD_BUFFER_AT;
     const uint64_t end_at = offsetof(struct keep_head, failed);
     if (child->keep.page_count == 0)
         return true;
     uint64_t recovered = child_kept_word(child, world, offsetof(struct keep_head, recovered)), status = OK;
-    if (dead != NULL && recovered == child->generation) {
+    if (dead != NULL && recovered + 1 == child->generation) {
         head->failed = child->end == INIT_FAULT || child->end == INIT_HUNG;
         head->dead = *dead;
         status = put_head(child, world, end_at, sizeof *head - end_at);
     }
-    head->generation = ++child->generation;
+    head->generation = child->generation;
+    head->trial = trial;
+    memset(head->no, 0, sizeof head->no);
     if (status == OK)
         status = put_head(child, world, 0, sizeof head->generation);
+    if (status == OK)
+        status = put_head(child, world, offsetof(struct keep_head, trial), end_at - offsetof(struct keep_head, trial));
     return status == OK || report(child, "keep", status);
 }
 
 bool child_build(struct child *child, struct world *world, cap_t fault_endpoint) {
     struct elf_plan plan;
+    memcpy(child->path, child->program->image, sizeof child->path);
+    child->generation = 1;
     return take_memory(child, world) && create(child, OBJECT_SPACE, 0, &child->space) &&
            create(child, OBJECT_THREAD, 0, &child->thread) &&
            create(child, OBJECT_TABLE, child->program->slots, &child->table) &&
-           configure(child, world, fault_endpoint) &&
-           load_image(child, child->program->image, world, &plan, &world->source) && map_keep(child) &&
-           keep_stack(child, world) && install_caps(child, world) && write_head(child, world, NULL) &&
-           build_stack(child, world, &plan, &world->source);
+           configure(child, world, fault_endpoint) && load_image(child, child->program->image, world, &plan) &&
+           map_keep(child) && keep_stack(child, world) && install_caps(child, world) &&
+           child_write_head(child, world, NULL, false) && build_stack(child, world, &plan);
 }
 
 /* ---- another program in the place of one that ended ---- */
 
-/* Hands out the frames that the image before had to itself. */
-struct old_frames {
-    struct image_source source; /* first: one pointer names both */
-    struct image image;
-    uint32_t piece;      /* the next one ... */
-    uint64_t used_pages; /* ... and how much of it is given out */
-};
-
-static bool old_frames_take(struct image_source *source, uint64_t wanted_pages, struct memory_run *ret_run) {
-    struct old_frames *old = (struct old_frames *)(void *)source;
-    for (; old->piece < old->image.piece_count; old->piece++, old->used_pages = 0) {
-        const struct image_piece *piece = &old->image.pieces[old->piece];
-        bool is_own = piece->kind == IMAGE_PRIVATE || piece->kind == IMAGE_STACK;
-        if (!is_own || old->used_pages == piece->page_count)
-            continue;
-        uint64_t count = smaller(wanted_pages, piece->page_count - old->used_pages);
-        *ret_run = (struct memory_run){piece->memory, piece->offset_pages + old->used_pages, count};
-        old->used_pages += count;
-        return true;
-    }
-    return false;
-}
-
-/* Do nothing: a program that can't be built stays away. */
-static void old_frames_give_back(struct image_source *source, const struct memory_run *run) {
-    (void)source;
-    (void)run;
-}
-
-/* A Space in the place of the one before, also for the program itself if it had a capability. */
-static bool replace_space(struct child *child) {
+void child_drop_image(struct child *child, struct world *world) {
+    if (child->space == 0)
+        return;                         /* and slot 0 holds the right to answer init's caller */
     (void)sys_cap_revoke(child->space); /* can't fail, nor can the deletion: the slot is init's own */
     (void)sys_cap_delete(0, child->space);
     slot_free(child->space);
     child->space = 0;
-    if (!create(child, OBJECT_SPACE, 0, &child->space))
-        return false;
+    world_give_image(world, &child->image);
+    child->image = (struct image){0};
+}
+
+/* The program's capability to its own Space, if its manifest gives it one, means this one. */
+static bool give_space(const struct child *child) {
     if (child->space_slot == 0)
         return true;
+    (void)sys_cap_delete(child->table, child->space_slot); /* E_CAP: it went with the Space before */
     struct result result = sys_cap_copy(child->table, child->space_slot, child->space, RIGHTS_ALL, 0);
     return result.status == OK || report(child, "space", result.status);
 }
 
-bool child_rebuild(struct child *child, const char *path, struct world *world, const struct thread_registers *dead) {
-    static struct old_frames old;
+/* Build all but the head and the stack, in a new Space. */
+static bool build_image(struct child *child, const char *path, struct world *world, struct elf_plan *plan) {
+    return create(child, OBJECT_SPACE, 0, &child->space) && load_image(child, path, world, plan) && map_keep(child);
+}
+
+bool child_build_beside(const struct child *child, const char *path, struct world *world, struct child *ret_next) {
     struct elf_plan plan;
-    old = (struct old_frames){.source = {old_frames_take, old_frames_give_back}, .image = child->image};
-    child->image = (struct image){0};
-    return replace_space(child) && load_image(child, path, world, &plan, &old.source) && map_keep(child) &&
-           write_head(child, world, dead) && build_stack(child, world, &plan, &old.source);
+    *ret_next = *child;
+    ret_next->space = 0;
+    ret_next->image = (struct image){0};
+    memcpy(ret_next->path, path, strlen(path) + 1);
+    if (build_image(ret_next, path, world, &plan) && build_stack(ret_next, world, &plan))
+        return true;
+    child_drop_image(ret_next, world);
+    return false;
+}
+
+bool child_enter(const struct child *child) { return give_space(child) && child_start(child); }
+
+bool child_rebuild(struct child *child, const char *path, struct world *world, const struct thread_registers *dead) {
+    struct elf_plan plan;
+    child_drop_image(child, world);
+    if (!build_image(child, path, world, &plan) || !give_space(child))
+        return false;
+    child->generation++;
+    return child_write_head(child, world, dead, false) && build_stack(child, world, &plan);
 }
 
 /* Log what the kernel's refusal does not say. */

@@ -9,6 +9,8 @@
 #include "servers/init/manifest.h"
 #include "servers/init/world.h"
 
+#define SWAP_PAGES 256U /* set aside for an image beside one that still has its own */
+
 struct child {
     const struct manifest_program *program;
     uint64_t number; /* in the manifest, from 1 on: badge of its faults and, unless told otherwise, of its calls */
@@ -16,12 +18,16 @@ struct child {
     cap_t space;
     cap_t table;
     cap_t thread;
-    cap_t space_slot;              /* in its table: its capability to its Space; 0: it has none */
-    struct memory_run message;     /* its thread's message page, ... */
-    struct memory_run keep;        /* ... and the memory that outlives it; no pages: none */
-    struct string_block notes;     /* what it is told of its capabilities */
-    uint64_t generation;           /* with kept memory: programs that were built here, this one included */
-    struct thread_registers entry; /* for the handover */
+    cap_t space_slot;                /* in its table: its capability to its Space; 0: it has none */
+    struct memory_run message;       /* its thread's message page, ... */
+    struct memory_run keep;          /* ... and the memory that outlives it; no pages: none */
+    struct string_block notes;       /* what it is told of its capabilities */
+    char path[MANIFEST_IMAGE_MAX];   /* of the image; at first that of the manifest */
+    char former[MANIFEST_IMAGE_MAX]; /* ... and of the one before the last swap, ... */
+    uint64_t proven_ns;              /* ... which comes back if the new one ends by itself before then, ... */
+    uint64_t proven_heard;           /* ... or before it has taken so many messages */
+    uint64_t generation;             /* with kept memory: programs that were built here, this one included */
+    struct thread_registers entry;   /* for the handover */
     struct image image;
     struct fault_message fault; /* the last one */
     /* How it is brought back, see recovery.c. */
@@ -53,6 +59,24 @@ bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
  * False: it can't be built, the log says why, and the thread has no Space any more.
  */
 bool child_rebuild(struct child *child, const char *path, struct world *world, const struct thread_registers *dead);
+
+/*
+ * Build another program beside one that runs: *ret_next is what the child will be. False: it can't be built, the log
+ * says why, and nothing has changed.
+ */
+bool child_build_beside(const struct child *child, const char *path, struct world *world, struct child *ret_next);
+
+/* Let the thread go on in another Space. The program's own capability then means that one. False: the log says why. */
+bool child_enter(const struct child *child);
+
+/* Give up a Space that no thread runs in any more, if there is one, and its frames. */
+void child_drop_image(struct child *child, struct world *world);
+
+/*
+ * Tell the program of child->generation which one it is, and whether it is on trial. dead: where the one before ended;
+ * NULL: there is none, or it was told already. False: it can't be done, and the log says why.
+ */
+bool child_write_head(struct child *child, const struct world *world, const struct thread_registers *dead, bool trial);
 
 /* A word of the program's kept memory; 0 if it has none. */
 uint64_t child_kept_word(const struct child *child, const struct world *world, uint64_t offset_bytes);

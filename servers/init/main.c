@@ -122,6 +122,7 @@ int main(int argc, char **argv, char **envp) {
             serve_fault(&server.event);
         else if (server_event_kind(&server) == MESSAGE_NOTIFICATION)
             recovery_tick();
+        serve_answer_swap(&server);
     }
     log_print("init: its endpoint: %s", status_text(status));
     return 1;

@@ -10,6 +10,7 @@
 #include "libsys/wire/status_text.h"
 #include "servers/init/report.h"
 #include "servers/init/storm.h"
+#include "servers/init/swap.h"
 
 #define GONE_IMAGE "bin/gone" /* answers for a program that does not come back */
 #define TIMER_BIT 1U
@@ -91,7 +92,7 @@ static void be_gone(struct child *child) {
 
 static void start_again(struct child *child) {
     child->due_ns = 0;
-    if (!child_rebuild(child, child->program->image, &the_world, &child->dead) || !child_start(child)) {
+    if (!child_rebuild(child, child->path, &the_world, &child->dead) || !child_start(child)) {
         be_gone(child);
         return;
     }
@@ -103,6 +104,8 @@ void recovery_of(struct child *child, enum init_end end, const struct thread_reg
     uint64_t now_ns = sys_clock_read().value;
     child->end = end;
     child->dead = *dead;
+    if (end != INIT_REQUESTED)
+        swap_take_back(child, now_ns);
     if (child->program->restart.limit == 0 || child->state == INIT_GONE) {
         be_gone(child);
         return;
@@ -133,7 +136,7 @@ uint32_t recovery_request(struct child *child) {
     struct thread_registers dead;
     if (child->program->restart.limit == 0)
         return P_OPERATION;
-    if (child->state != INIT_RUNNING)
+    if (child->state != INIT_RUNNING || swap_concerns(child))
         return P_BUSY;
     stop(child, &dead);
     recovery_of(child, INIT_REQUESTED, &dead);
@@ -173,10 +176,11 @@ void recovery_tick(void) {
     if (victim != NULL)
         (void)recovery_request(victim); /* it may have ended by itself */
     uint64_t now_ns = sys_clock_read().value, next_ns = storm_next_ns(now_ns);
+    next_ns = smaller(next_ns, swap_tick(now_ns)); /* it may find that a program is to be started */
     for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++) {
         if (child->due_ns != 0 && child->due_ns <= now_ns)
             start_again(child);
-        else if (child->state == INIT_RUNNING && child->program->heartbeat_ms != 0)
+        else if (child->state == INIT_RUNNING && child->program->heartbeat_ms != 0 && !swap_concerns(child))
             look_at(child, now_ns);
         if (child->due_ns != 0)
             next_ns = smaller(next_ns, child->due_ns);

@@ -3,14 +3,18 @@
 #include "libsys/program/program.h"
 #include "libsys/proto/init.h"
 #include "libsys/runtime/print.h"
+#include "libsys/text/format.h"
 #include "libsys/text/string.h"
 #include "servers/init/log_copy.h"
 #include "servers/init/recovery.h"
 #include "servers/init/report.h"
+#include "servers/init/swap.h"
 
 PROTOCOL_SERVER(init, INIT_OPERATIONS)
 
 const struct protocol *const serve_protocol = &init_protocol;
+
+static cap_t swap_caller; /* the right to answer it; 0: there is none */
 
 /* Was this call made by a capability that allows only reading the log? */
 static bool is_log(const struct server_call *call) { return (call->badge & INIT_LOG_BADGE) != 0; }
@@ -62,15 +66,59 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
     return OK;
 }
 
+static struct child *find_child(const char *name) {
+    for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++)
+        if (strncmp(child->program->name, name, INIT_NAME_MAX) == 0)
+            return child;
+    return NULL;
+}
+
 static uint32_t init_serve_restart(struct server_call *call, const struct init_restart_request *request,
                                    struct init_restart_reply *reply) {
     reply->zero = 0;
     if (is_log(call))
         return P_OPERATION;
-    for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++)
-        if (strncmp(child->program->name, request->name, sizeof request->name) == 0)
-            return recovery_request(child);
-    return P_NOT_FOUND;
+    struct child *child = find_child(request->name);
+    return child != NULL ? recovery_request(child) : P_NOT_FOUND;
+}
+
+/* A failure that a person can read. */
+static uint32_t refuse(struct server_call *call, uint32_t status, const char *reason) {
+    (void)format_into(call->reason, sizeof call->reason, "%s", reason);
+    return status;
+}
+
+static uint32_t init_serve_swap(struct server_call *call, const struct init_swap_request *request,
+                                struct init_swap_reply *reply) {
+    const char *reason;
+    (void)reply;
+    if (is_log(call))
+        return P_OPERATION;
+    struct child *child = find_child(request->name);
+    if (child == NULL)
+        return refuse(call, P_NOT_FOUND, "there is no such server");
+    if (strnlen(request->path, sizeof request->path) == sizeof request->path)
+        return refuse(call, P_NOT_FOUND, "the boot volume has no such file");
+    cap_t slot = slot_take();
+    uint32_t status = slot == 0 ? P_LIMIT : swap_begin(child, request->path, &reason);
+    if (status != OK) {
+        slot_free(slot);
+        return slot == 0 ? status : refuse(call, status, reason);
+    }
+    if (server_defer_to(slot))
+        swap_caller = slot;
+    else
+        slot_free(slot); /* the caller is gone; the swap goes on */
+    recovery_tick();
+    return SERVER_DEFERRED;
+}
+
+void serve_answer_swap(struct server *server) {
+    struct init_swap_reply reply;
+    if (swap_caller == 0 || !swap_result(&reply))
+        return;
+    (void)server_answer(server, swap_caller, INIT_SWAP, OK, &reply); /* a caller that is gone is no error */
+    swap_caller = 0;
 }
 
 void serve_fault(const struct server_event *event) {
@@ -79,6 +127,10 @@ void serve_fault(const struct server_event *event) {
         return; /* no thread that init made has such a badge */
     struct child *child = &the_children[number - 1];
     fault_from_event(event, &child->fault);
+    if (swap_fault(child)) {
+        recovery_tick(); /* the old one may have to be started again */
+        return;
+    }
     report_fault(&the_world, child);
     recovery_of(child, INIT_FAULT, &child->fault.registers);
 }

@@ -5,6 +5,7 @@
 #include "libsys/format/ustar.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
+#include "libsys/text/number.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/status_text.h"
 
@@ -23,23 +24,57 @@ static bool map_own(const struct memory_run *run, uaddr_t at, uint64_t rights) {
     return true;
 }
 
+/* Images come first from frames that are set aside: the smallest run that suffices, else the largest. */
 static bool source_take(struct image_source *source, uint64_t wanted_pages, struct memory_run *ret_run) {
     struct world *world = (struct world *)(void *)source;
-    struct memory_run *kept = &world->kept;
-    if (kept->page_count == 0)
+    struct memory_run *best = NULL;
+    for (struct memory_run *run = world->free; run < world->free + world->free_count; run++) {
+        bool suffices = run->page_count >= wanted_pages;
+        if (best == NULL || (best->page_count >= wanted_pages ? suffices && run->page_count < best->page_count
+                                                              : run->page_count > best->page_count))
+            best = run;
+    }
+    if (best == NULL)
         return world_take(world, wanted_pages, ret_run);
-    *ret_run = *kept;
-    if (ret_run->page_count > wanted_pages)
-        ret_run->page_count = wanted_pages;
-    kept->offset_pages += ret_run->page_count;
-    kept->page_count -= ret_run->page_count;
+    *ret_run = (struct memory_run){best->memory, best->offset_pages, smaller(best->page_count, wanted_pages)};
+    best->offset_pages += ret_run->page_count;
+    best->page_count -= ret_run->page_count;
+    if (best->page_count == 0)
+        *best = world->free[--world->free_count];
     return true;
 }
 
-/* Do nothing: a program that can't be built ends the start, so its frames are not needed. */
+/* Add a run to the one that ends or begins there. False: there is none. */
+static bool extend_free_run(struct world *world, const struct memory_run *given) {
+    for (struct memory_run *run = world->free; run < world->free + world->free_count; run++) {
+        bool is_behind = run->offset_pages + run->page_count == given->offset_pages;
+        bool is_before = given->offset_pages + given->page_count == run->offset_pages;
+        if (run->memory != given->memory || (!is_behind && !is_before))
+            continue;
+        run->offset_pages = smaller(run->offset_pages, given->offset_pages);
+        run->page_count += given->page_count;
+        return true;
+    }
+    return false;
+}
+
 static void source_give_back(struct image_source *source, const struct memory_run *run) {
-    (void)source;
-    (void)run;
+    struct world *world = (struct world *)(void *)source;
+    if (extend_free_run(world, run))
+        return;
+    if (world->free_count < WORLD_FREE_RUNS_MAX)
+        world->free[world->free_count++] = *run;
+    else
+        log_print("init: %lu frames are lost: they lie too scattered", run->page_count);
+}
+
+void world_give_image(struct world *world, const struct image *image) {
+    for (uint32_t i = 0; i < image->piece_count; i++) {
+        const struct image_piece *piece = &image->pieces[i];
+        if (piece->kind == IMAGE_PRIVATE || piece->kind == IMAGE_STACK)
+            source_give_back(&world->source,
+                             &(struct memory_run){piece->memory, piece->offset_pages, piece->page_count});
+    }
 }
 
 /*
@@ -91,7 +126,16 @@ bool world_take(struct world *world, uint64_t page_count, struct memory_run *ret
 }
 
 bool world_keep(struct world *world, uint64_t page_count) {
-    return world->kept.page_count >= page_count || world_take(world, page_count, &world->kept);
+    uint64_t kept = 0;
+    struct memory_run run;
+    for (uint32_t i = 0; i < world->free_count; i++)
+        kept += world->free[i].page_count;
+    if (kept >= page_count)
+        return true;
+    if (!world_take(world, page_count - kept, &run))
+        return false;
+    source_give_back(&world->source, &run);
+    return true;
 }
 
 cap_t world_derive(const struct memory_run *run, uint64_t rights) {

@@ -25,7 +25,9 @@
 #define STATUS_CANNOT_START 74U
 #define STATUS_VITAL_ENDED 75U
 
-/* Memory is handed out from the front of each region and never comes back. */
+#define WORLD_FREE_RUNS_MAX 128U
+
+/* Memory is handed out from the front of each region. What images took comes back to `free`, all else never does. */
 struct world_region {
     cap_t memory;
     uint64_t page_count;
@@ -48,7 +50,8 @@ struct world {
     uint32_t object_count;
     struct world_object objects[WORLD_OBJECTS_MAX];
     struct memory_run buffer; /* its frames, at WORLD_BUFFER_AT */
-    struct memory_run kept;   /* set aside for images */
+    uint32_t free_count;      /* frames for images, set aside or given back */
+    struct memory_run free[WORLD_FREE_RUNS_MAX];
 };
 
 /* Find the memory; map the volume, the kernel's log and the buffer. False: it is not possible, and the log says why. */
@@ -58,10 +61,13 @@ bool world_init(struct world *world, const struct init_info *info);
 bool world_take(struct world *world, uint64_t page_count, struct memory_run *ret_run);
 
 /*
- * Set frames aside, so that the next image has at least `page_count` when all others are given away. False: no region
- * has as many.
+ * Set frames aside, so that images have at least `page_count` when all others are given away. False: no region has as
+ * many.
  */
 bool world_keep(struct world *world, uint64_t page_count);
+
+/* Give back the frames that an image had to itself. Its Space must be gone. */
+void world_give_image(struct world *world, const struct image *image);
 
 /* Make a capability for just these frames. Returns its slot; 0: no slot is free, or the kernel refuses. */
 cap_t world_derive(const struct memory_run *run, uint64_t rights);

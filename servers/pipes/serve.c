@@ -46,7 +46,7 @@ struct kept_state {
     struct quota quota; /* of pipes, charged to their makers; computed */
     struct quota_owner owners[PIPES_MAX];
 };
-#define KEPT_LAYOUT 1U
+#define KEPT_LAYOUT KEEP_LAYOUT('p', 'i', 'p', 1U)
 
 static struct kept_state *const kept = (struct kept_state *)KEEP_STATE_AT;
 static struct pipe_place *const places = ((struct kept_state *)KEEP_STATE_AT)->places;
