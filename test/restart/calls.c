@@ -23,11 +23,18 @@ static struct {
     uint64_t made;   /* calls so far */
     uint64_t victim; /* the one that kills; CALLS: none */
     uint64_t times;
+    bool swaps; /* before each call */
     enum mortal_place place;
 } run;
 
 /* The death for the next call. */
-static uint64_t next_death(void) { return run.made == run.victim ? new_death(run.times, run.place) : 0; }
+static uint64_t next_death(void) {
+    char why[INIT_NO_MAX] = "";
+    if (run.swaps)
+        CHECK_STATUS(swap_server("mortal", "bin/mortal", why), OK);
+    CHECK_TEXT(why, "");
+    return run.made == run.victim ? new_death(run.times, run.place) : 0;
+}
 
 static uint64_t fold(uint64_t sum, uint64_t word) { return (sum ^ word) * 0x100000001b3ULL; }
 
@@ -177,10 +184,20 @@ static void killed_by_an_event(void) {
     }
 }
 
+/* With callers that wait, capabilities on their way, and a death now and then. */
+static void swapped_before_each_call(void) {
+    run.swaps = true;
+    play_and_compare(CALLS, 0, MORTAL_NOWHERE, CALLS);
+    for (uint64_t victim = 0; victim < CALLS && !test_has_failed(); victim += 13)
+        play_and_compare(victim, 1, victim % 2 == 0 ? MORTAL_HALF_WAY : MORTAL_DECIDED, CALLS + 1);
+    run.swaps = false;
+}
+
 static const struct test_case cases[] = {
     CASE(calls_are_answered_alike_each_time), CASE(killed_before_the_handler),
     CASE(killed_between_two_changes),         CASE(killed_before_the_answer_goes_out),
     CASE(killed_while_others_are_answered),   CASE(killed_twice_in_one_call),
     CASE(killed_and_again_while_it_starts),   CASE(killed_by_an_event),
+    CASE(swapped_before_each_call),
 };
 GROUP(calls);

@@ -8,7 +8,7 @@
 #define TRIES_MAX 3U /* of a case after which more is in use than before */
 
 /* First come those that read the log: after many reports of faults it takes no lines from init for a while. */
-static const struct suite *const groups[] = {&group_gone, &group_ends, &group_starts, &group_calls};
+static const struct suite *const groups[] = {&group_gone, &group_swaps, &group_ends, &group_starts, &group_calls};
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])
 
 static const char *const own_figures[] = {"slots of the server"};

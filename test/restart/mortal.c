@@ -38,7 +38,7 @@ static struct mortal_state {
 
 static struct mortal_fate {
     uint64_t serial, deaths; /* of the last request that killed */
-    uint64_t starts[MORTAL_STARTS], events;
+    uint64_t starts[MORTAL_STARTS + 1], events;
     uint64_t layout; /* on top of the first one */
 } *const fate = (struct mortal_fate *)(KEEP_STATE_AT + sizeof(struct mortal_state));
 
@@ -278,7 +278,7 @@ static uint32_t mortal_serve_doom(struct server_call *call, const struct mortal_
     (void)call;
     death = 0;
     reply->zero = 0;
-    if (request->place >= MORTAL_STARTS)
+    if (request->place > MORTAL_START_HANGS)
         return P_ARGUMENT;
     fate->starts[request->place] = request->starts;
     fate->layout = request->layout;
@@ -301,6 +301,11 @@ static uint64_t start(void) {
     if (keep_generation() == 1)
         *fate = (struct mortal_fate){0};
     die_if_due(&fate->starts[MORTAL_START_FIRST]);
+    if (fate->starts[MORTAL_START_HANGS] != 0) {
+        fate->starts[MORTAL_START_HANGS] = 0;
+        while (true)
+            __asm__ volatile("pause");
+    }
     bool follows = server_keep(&kept->server, 1 + fate->layout, sizeof *kept);
     die_if_due(&fate->starts[MORTAL_START_KEPT]);
     if (follows)

@@ -126,6 +126,7 @@ enum mortal_start {
     MORTAL_START_KEPT,  /* between server_keep() and server_init() */
     MORTAL_START_READY, /* before the first message */
     MORTAL_STARTS,
+    MORTAL_START_HANGS = MORTAL_STARTS, /* it loops instead, at once */
 };
 
 #define MORTAL_ROW(ROW, number, name, request_caps, reply_caps)                     \

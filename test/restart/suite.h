@@ -22,7 +22,7 @@
 #define NS_PER_MS 1000000U
 
 #define GROUP(name) const struct suite group_##name = {cases, sizeof cases / sizeof cases[0]}
-extern const struct suite group_calls, group_starts, group_ends, group_gone;
+extern const struct suite group_calls, group_starts, group_ends, group_gone, group_swaps;
 
 /* The capability for a server, from the manifest. */
 cap_t server(const char *name);
@@ -63,6 +63,8 @@ void doze(uint64_t duration_ns);
 /* What init says of a server. */
 struct init_list_reply entry_of(const char *name);
 uint32_t restart(const char *name);
+/* With OK: why the swap was not done, empty if it was. Else the reason of the failure. */
+uint32_t swap_server(const char *name, const char *path, char ret_why[INIT_NO_MAX]);
 
 /* Has the log had this text since the last call that found something? */
 bool log_says(const char *text);
