@@ -171,10 +171,20 @@ static void look_at(struct child *child, uint64_t now_ns) {
     recovery_of(child, INIT_HUNG, &child->fault.registers);
 }
 
-void recovery_tick(void) {
-    struct child *victim = storm_draw(sys_clock_read().value);
+/* Do what a storm wants done now. A server may refuse it because it has ended by itself, or is being swapped. */
+static void storm_strike(void) {
+    const char *reason;
+    uint64_t now_ns = sys_clock_read().value;
+    struct child *victim = storm_draw(STORM_ENDS, now_ns);
     if (victim != NULL)
-        (void)recovery_request(victim); /* it may have ended by itself */
+        (void)recovery_request(victim);
+    victim = storm_draw(STORM_SWAPS, now_ns);
+    if (victim != NULL)
+        (void)swap_begin(victim, victim->path, &reason);
+}
+
+void recovery_tick(void) {
+    storm_strike();
     uint64_t now_ns = sys_clock_read().value, next_ns = storm_next_ns(now_ns);
     next_ns = smaller(next_ns, swap_tick(now_ns)); /* it may find that a program is to be started */
     for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++) {

@@ -52,7 +52,9 @@ static void end(const char *no) {
         memcpy(child->former, swap.other.path, sizeof child->former);
         child->proven_ns = sys_clock_read().value + PROOF_NS;
         child->proven_heard = heard(child) + SWAP_PROOF_MESSAGES;
-        log_print("init: %s is %s now", child->program->name, child->path);
+        child->restart_count++;
+        if (strcmp(child->path, child->former) != 0)
+            log_print("init: %s is %s now", child->program->name, child->path);
         return;
     }
     memcpy(swap.reply.no, no, strnlen(no, sizeof swap.reply.no - 1));

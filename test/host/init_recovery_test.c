@@ -31,7 +31,7 @@ static char last_line[LOG_BYTES_MAX];
 
 /* What was done to each program, by its place in the manifest. */
 static struct seen {
-    uint32_t builds, gone_builds, starts, stops;
+    uint32_t builds, gone_builds, starts, stops, swaps;
     uint64_t build_ns, dead_rip;
 } seen[MANIFEST_PROGRAMS_MAX];
 static uint32_t power_offs, revoked_count;
@@ -143,6 +143,12 @@ static const struct child *swapped;
 static uint64_t swap_ns; /* when the swap is to be looked at */
 
 bool swap_concerns(const struct child *child) { return child == swapped; }
+uint32_t swap_begin(struct child *child, const char *path, const char **ret_reason) {
+    CHECK(path == child->path);
+    *ret_reason = "it is this test";
+    seen[place_of(child)].swaps++;
+    return P_BUSY;
+}
 uint64_t swap_tick(uint64_t at_ns) { return at_ns < swap_ns ? swap_ns : DEADLINE_NEVER; }
 void swap_take_back(struct child *child, uint64_t at_ns) {
     (void)at_ns;
@@ -445,7 +451,7 @@ static void storms_are_asked_for(void) {
                                        "storm=7,", "storm=7,0", "storm=x,7", "storm=7 7"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         begin(none[i], 2, three, 0);
-        CHECK(storm_draw(now_ns) == NULL && storm_next_ns(now_ns) == DEADLINE_NEVER);
+        CHECK(storm_draw(STORM_ENDS, now_ns) == NULL && storm_next_ns(now_ns) == DEADLINE_NEVER);
     }
 }
 
@@ -467,9 +473,20 @@ static void a_storm_ends_whom_it_names(void) {
     CHECK(waited_ns > 3500 * NS_PER_MS && waited_ns < 4500 * NS_PER_MS);
     CHECK(seen[1].builds == 1000 && the_children[1].state == INIT_RUNNING);
     CHECK(seen[0].stops == 0 && seen[2].stops == 0);
-    CHECK(storm_draw(now_ns) == NULL && storm_next_ns(now_ns) == timer_ns); /* it is not time yet */
+    CHECK(storm_draw(STORM_ENDS, now_ns) == NULL && storm_next_ns(now_ns) == timer_ns); /* it is not time yet */
     the_manifest.programs[1].restart.limit = 0;
-    CHECK(storm_draw(timer_ns) == NULL && storm_next_ns(timer_ns) > timer_ns); /* nobody is meant any more */
+    CHECK(storm_draw(STORM_ENDS, timer_ns) == NULL &&
+          storm_next_ns(timer_ns) > timer_ns); /* nobody is meant any more */
+}
+
+/* Two storms at once: each has its own seed, times and server. */
+static void a_storm_swaps_whom_it_names(void) {
+    begin("swaps=7,4000,b storm=8,16000,c", 3, three, 0);
+    for (uint32_t i = 0; i < 1000; i++)
+        tick();
+    CHECK(seen[0].swaps == 0 && seen[0].stops == 0 && seen[1].stops == 0 && seen[2].swaps == 0);
+    CHECK(seen[1].swaps > 700 && seen[2].stops > 150);
+    CHECK_EQUAL(seen[1].swaps + seen[2].stops, 1000);
 }
 
 SUITE(CASE(a_program_comes_back_so_often), CASE(a_window_is_counted_from_its_first_end), CASE(requests_do_not_count),
@@ -478,4 +495,4 @@ SUITE(CASE(a_program_comes_back_so_often), CASE(a_window_is_counted_from_its_fir
       CASE(a_program_that_takes_no_message_is_ended), CASE(a_busy_program_is_left_alone),
       CASE(one_that_cannot_run_does_not_hang), CASE(a_program_that_has_just_begun_does_not_hang),
       CASE(one_that_always_hangs_is_gone), CASE(a_program_that_is_swapped), CASE(storms_are_asked_for),
-      CASE(a_storm_ends_whom_it_names));
+      CASE(a_storm_ends_whom_it_names), CASE(a_storm_swaps_whom_it_names));

@@ -281,7 +281,7 @@ static void the_new_program_takes_over(void) {
     CHECK_TEXT(last_line, "init: a is bin/new now");
     CHECK(child.space == NEW_SPACE && child.generation == GENERATION + 1 && child.end == INIT_REQUESTED);
     CHECK_TEXT(child.path, "bin/new");
-    CHECK(child.restart_count == 0 && machine.message_word == 1);
+    CHECK(child.restart_count == 1 && machine.message_word == 1);
 }
 
 static void the_new_program_fails(void) {
@@ -378,7 +378,7 @@ static void the_old_program_dies(void) {
     child.generation++;
     child.restart_count = 1;
     play(ACCEPTS);
-    CHECK(child.space == NEW_SPACE && child.generation == GENERATION + 2 && child.restart_count == 1);
+    CHECK(child.space == NEW_SPACE && child.generation == GENERATION + 2 && child.restart_count == 2);
 }
 
 /* It has said yes, so the state is its own. The image before comes back, and not its Space. */

@@ -21,6 +21,7 @@ MINUTES = float(os.environ.get("RECOVERY_MINUTES", "0"))
 MEAN_US = 20000
 MEAN_OF_MANY_US = 100000  # on several CPUs, of which a host may have fewer: what they do takes longer
 FILES_MEAN_US = 2000
+SWAP_MEAN_US = 5000
 MEANS_US = (1000, 3000, 10000, 50000)  # of the long form
 KILLS_MIN = 10  # in a session; a fast host ends it before many more have come
 CPUS = ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus"))
@@ -83,6 +84,26 @@ class Recovery(Sessions):
         got, kills = self.session(SESSION, *CPUS[-1], "--storm", storm)
         self.compare(expected, got, f"--storm {storm} {' '.join(CPUS[-1])}")
         self.assertGreater(kills, KILLS_MIN)
+
+    def test_output_is_the_same_with_swaps(self) -> None:
+        """Each server is swapped for another program at any message, and in the second run also ended meanwhile."""
+        expected, _ = self.session(SESSION + TESTS)
+        for storm in ((), ("--storm", f"{SEED},{MEAN_US}")):
+            got, swaps = self.session(SESSION + TESTS, "--swaps", f"{SEED + 1},{SWAP_MEAN_US}", *storm)
+            self.compare(expected, got, f"--swaps {SEED + 1},{SWAP_MEAN_US} {' '.join(storm)}")
+            self.assertGreater(swaps, KILLS_MIN)
+
+    def test_output_is_the_same_with_swaps_on_four_cpus(self) -> None:
+        expected, _ = self.session(SESSION)
+        got, swaps = self.session(SESSION, *CPUS[-1], "--swaps", f"{SEED},{MEAN_OF_MANY_US}")
+        self.compare(expected, got, f"--swaps {SEED},{MEAN_OF_MANY_US} {' '.join(CPUS[-1])}")
+        self.assertGreater(swaps, KILLS_MIN)
+
+    def test_files_are_the_same_with_swaps(self) -> None:
+        expected, _ = self.session("filetest")
+        got, swaps = self.session("filetest", "--swaps", f"{SEED},{FILES_MEAN_US},files")
+        self.compare(expected, got, f"--swaps {SEED},{FILES_MEAN_US},files")
+        self.assertGreater(swaps, KILLS_MIN)
 
     def test_files_are_the_same(self) -> None:
         """All that files does, with its server ended more often than it answers some calls."""

@@ -115,6 +115,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storm", type=storm, metavar="SEED,US[,NAME]",
                         help="end a server that can come back (or just NAME) every US microseconds or so, at random by "
                              "SEED")
+    parser.add_argument("--swaps", type=storm, dest="swap_storm", metavar="SEED,US[,NAME]",
+                        help="swap a server for a program of its own image, in the same way")
     parser.add_argument("--log", choices=LOG_LEVELS, default="info", help="the kernel log's level (default info)")
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
     parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
@@ -231,6 +233,8 @@ def make_boot(options: argparse.Namespace, archive: pathlib.Path, cache: pathlib
         command += " trace"
     if options.storm:
         command += f" storm={options.storm}"
+    if options.swap_storm:
+        command += f" swaps={options.swap_storm}"
     if not programs_only(options) and os.isatty(0):
         # shows boot messages on the screen; with a pipe, the kernel's probing of the chip would hide the pipe's end
         command += " log_serial"
