@@ -1,6 +1,6 @@
 /*
  * The three places where a system call and a store belong together. A program can die between any two instructions, but
- * in these its registers tell which side of the call it died on. journal.c and server.c read them.
+ * in these its registers tell which side of the call it died on. server.c and recover.c read them.
  */
 #include "libsys/wire/commit.h"
 

@@ -5,6 +5,7 @@
 #include "libsys/program/program.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/commit.h"
+#include "libsys/wire/recover.h"
 #include "libsys/wire/transfer.h"
 
 #define AT(member, offset) (__builtin_offsetof(struct server, member) == (offset))
@@ -24,24 +25,16 @@ static enum server_stage stage_of(const struct server *server) { return SERVER_S
 
 /* ---- after the program before ---- */
 
-static bool died_in(const struct thread_registers *dead, const char *from, const char *to) {
-    return dead->rip >= (uint64_t)(uintptr_t)from && dead->rip < (uint64_t)(uintptr_t)to && (uint32_t)dead->rax == OK;
-}
-
 /*
  * Finish or undo what the program before was at. If it died behind a system call and before the record of it, its
  * registers have what is missing (commit.S).
  */
 static void recover(struct server *server, const struct thread_registers *dead) {
-    if (died_in(dead, server_receive_made, server_receive_end)) {
+    if (recover_made_call(dead, server_receive_made, server_receive_end)) {
         server->event = (struct server_event){dead->rdi, {dead->rsi, {dead->rdx, dead->r10, dead->r8, dead->r9}}};
         journal_commit(&server->journal, SERVER_RECEIVED);
-    } else if (died_in(dead, journal_call_made, journal_call_end)) {
-        *(uint64_t *)(uintptr_t)dead->rbx = dead->r12;
-    } else if (died_in(dead, journal_read_made, journal_read_end)) {
-        *(uint64_t *)(uintptr_t)dead->rbx = dead->r12 | dead->rdx;
     }
-    journal_undo(&server->journal);
+    recover_change(&server->journal, dead);
 }
 
 bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
@@ -62,44 +55,6 @@ bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
     server->journal.notes = notes;
     layout_to_be = layout;
     return false;
-}
-
-/* Answer a call of which nothing is known any more. */
-static void answer_lost(cap_t reply) {
-    struct message answer = {.info = MESSAGE_INFO(P_LOST, 0, 0)};
-    if (ep_reply(reply, &answer) != OK)
-        (void)sys_cap_delete(0, reply);
-}
-
-/*
- * Empty the slots that nobody has claimed: what the program before had just made, or what belongs to lost state. Calls
- * among them end with P_LOST.
- */
-static void sweep(cap_t table) {
-    for (uint64_t at = program.slots.first; at < program.slots.limit;) {
-        uint64_t slot = sys_system_info(INFO_NEXT_SLOT, RANGE(table, at)).value;
-        at = slot != 0 ? slot + 1 : at + INFO_SLOTS_SEEN;
-        if (slot == 0 || slots_is_taken(&program.slots, slot))
-            continue;
-        if (QUERY_TYPE(sys_cap_query(slot).value) == OBJECT_REPLY)
-            answer_lost(slot);
-        else
-            (void)sys_cap_delete(0, slot);
-    }
-}
-
-/* A received capability is the server's if its state has claimed the slot, else it goes with the call. */
-static void claim_received(struct server *server) {
-    bool call_is_over = stage_of(server) != SERVER_RECEIVED && stage_of(server) != SERVER_COPIED;
-    for (uint32_t i = 0; i < MESSAGE_CAPS; i++) {
-        if (slots_is_taken(&program.slots, server->receive[i])) {
-            server->receive[i] = 0;
-            continue;
-        }
-        slot_claim(server->receive[i]);
-        if (call_is_over)
-            (void)sys_cap_delete(0, server->receive[i]);
-    }
 }
 
 /*
@@ -138,11 +93,13 @@ static uint32_t cap_count_of(const struct server *server) {
 }
 
 static void follow(struct server *server, cap_t table) {
+    enum server_stage stage = stage_of(server);
+    bool call_is_over = stage != SERVER_RECEIVED && stage != SERVER_COPIED;
     for (uint32_t i = 0; i < cap_count_of(server); i++)
         slot_claim(server->call.reply_caps[i]);
-    claim_received(server); /* some may travel back with the answer */
+    recover_received(server->receive, call_is_over); /* some may travel back with the answer */
     slot_claim(server->spare);
-    sweep(table);
+    recover_sweep(table);
     go_on(server);
 }
 
@@ -173,12 +130,12 @@ static void fill_short_calls(struct server *server, const struct protocol *proto
 /* Begin without a state. What a program before held is lost, and its callers are told. */
 static bool begin(struct server *server, bool replaces) {
     if (replaces)
-        sweep(program_need("table"));
+        recover_sweep(program_need("table"));
     server->spare = slot_take();
     if (server->spare == 0)
         return false;
     if (replaces && sys_cap_move(0, server->spare, 0).status == OK)
-        answer_lost(server->spare);
+        recover_answer_lost(server->spare);
     return true;
 }
 

@@ -1,12 +1,13 @@
 /*
- * server.c on the fake kernel of server_lives.c. Its system calls go there, as those of commit_on_host.S do, and its
- * variables can be set to what they are when a program starts.
+ * server.c and recover.c on the fake kernel of server_lives.c. Their system calls go there, as those of
+ * commit_on_host.S do, and their variables can be set to what they are when a program starts.
  */
 #include <stdint.h>
 
 __asm__(".macro syscall\n call lives_syscall\n .endm");
 
 #pragma clang section bss = "server_bss" data = "server_data"
+#include "libsys/wire/recover.c"
 #include "libsys/wire/server.c"
 #pragma clang section bss = "" data = ""
 
