@@ -240,6 +240,16 @@ static bool answer_now(struct server *server) {
     return taken;
 }
 
+bool server_answer_event(struct server *server) {
+    bool taken = send(server, current, &server->answer, SERVER_WAITS) == OK;
+    journal_commit(&server->journal, SERVER_WAITS);
+    if (taken)
+        current = 0;
+    else
+        forget_current();
+    return taken;
+}
+
 bool server_flush(struct server *server) { return !owes(stage_of(server)) || answer_now(server); }
 
 /* Wait for a message, although no answer is to be sent. */
@@ -436,6 +446,11 @@ bool server_answer_and_decide(struct server *server, cap_t slot, uint32_t number
     server->status = OK;
     build_answer(&server->protocol->operations[number], reply, &answer);
     return answer_deferred(server, slot, &answer, is_long ? (uint64_t)stage_to_build(server) : SERVER_DECIDED);
+}
+
+uint64_t server_call_and_decide(struct server *server, const struct journal_effect *effect) {
+    server->status = OK;
+    return journal_call(&server->journal.mark, effect, is_long ? (uint64_t)stage_to_build(server) : SERVER_DECIDED);
 }
 
 bool server_client_waits(cap_t slot) {

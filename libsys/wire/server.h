@@ -114,6 +114,9 @@ void server_decide_early(struct server *server);
 /* Send the pending answer now, if there is one. False: the caller can't take it, and still waits. */
 bool server_flush(struct server *server);
 
+/* Answer the event with server->answer, now. All changes are committed with it. False: as for server_flush. */
+bool server_answer_event(struct server *server);
+
 /* Check, dispatch and answer server->event, of kind MESSAGE_CALL. */
 static inline void server_serve(struct server *server);
 
@@ -143,6 +146,12 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
  * the handler is complete. If the deferred call's answer is not taken, nothing is decided.
  */
 bool server_answer_and_decide(struct server *server, cap_t slot, uint32_t number, const void *reply);
+
+/*
+ * Called in a handler that will return OK, when its reply is complete: make a system call, and decide the handler's own
+ * call with it. Returns the system call's status; unless that is OK, nothing is decided.
+ */
+MUST_USE uint64_t server_call_and_decide(struct server *server, const struct journal_effect *effect);
 
 /* Whether the caller of a deferred call still waits. False: it is gone or was interrupted, and the slot is free. */
 MUST_USE bool server_client_waits(cap_t slot);
