@@ -139,6 +139,10 @@ uint32_t recovery_request(struct child *child) {
     if (child->state != INIT_RUNNING || swap_concerns(child))
         return P_BUSY;
     stop(child, &dead);
+    if (dead.rax == SYS_cap_delete) { /* nobody would take apart the rest of a large object that it may be deleting */
+        (void)sys_thread_resume(child->thread);
+        return P_BUSY;
+    }
     recovery_of(child, INIT_REQUESTED, &dead);
     return OK;
 }

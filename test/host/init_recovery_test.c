@@ -111,6 +111,8 @@ struct result sys_thread_configure(cap_t thread, uint64_t fields) {
     return (struct result){OK, 0};
 }
 
+static uint64_t dead_rax, resume_count;
+
 struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
     CHECK_EQUAL(flags, SUSPEND_WITHDRAW | SUSPEND_ABANDON);
     seen[thread - 1].stops++;
@@ -120,10 +122,17 @@ struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
 struct result sys_thread_read(cap_t thread, uint64_t parts) {
     if (!is_starved)
         cpu_time_ns = now_ns;
-    const struct thread_state state = {
-        .registers = {.rip = FATAL_RIP + thread}, .run_state = run_state[thread - 1], .cpu_time_ns = cpu_time_ns};
+    const struct thread_state state = {.registers = {.rip = FATAL_RIP + thread, .rax = dead_rax},
+                                       .run_state = run_state[thread - 1],
+                                       .cpu_time_ns = cpu_time_ns};
     CHECK(parts == 0 || parts == THREAD_REGISTERS);
     memcpy(page.data, &state, sizeof state);
+    return (struct result){OK, 0};
+}
+
+struct result sys_thread_resume(cap_t thread) {
+    (void)thread;
+    resume_count++;
     return (struct result){OK, 0};
 }
 
@@ -169,6 +178,7 @@ static void begin(const char *command, uint32_t count, struct manifest_restart r
     memset(the_children, 0, sizeof the_children);
     memset(&the_manifest, 0, sizeof the_manifest);
     is_starved = false;
+    dead_rax = resume_count = 0;
     power_offs = revoked_count = deleted_count = taken_back = 0;
     swapped = NULL;
     swap_ns = 0;
@@ -489,7 +499,19 @@ static void a_storm_swaps_whom_it_names(void) {
     CHECK_EQUAL(seen[1].swaps + seen[2].stops, 1000);
 }
 
-SUITE(CASE(a_program_comes_back_so_often), CASE(a_window_is_counted_from_its_first_end), CASE(requests_do_not_count),
+/* A program that deletes a large object goes on: nobody else would take the rest apart. */
+static void deletions_are_not_interrupted(void) {
+    begin("", 1, (struct manifest_restart){.limit = 1, .window_ms = 1000}, 0);
+    dead_rax = SYS_cap_delete;
+    CHECK_EQUAL(recovery_request(a), P_BUSY);
+    CHECK(resume_count == 1 && seen[0].builds == 0 && a->state == INIT_RUNNING);
+    dead_rax = OK;
+    CHECK_EQUAL(recovery_request(a), OK);
+    CHECK(resume_count == 1 && seen[0].builds == 1);
+}
+
+SUITE(CASE(deletions_are_not_interrupted), CASE(a_program_comes_back_so_often),
+      CASE(a_window_is_counted_from_its_first_end), CASE(requests_do_not_count),
       CASE(a_program_comes_back_after_a_while), CASE(a_program_without_a_rule_is_gone),
       CASE(what_cannot_be_built_is_gone), CASE(a_vital_program_switches_off_when_it_is_gone),
       CASE(a_program_that_takes_no_message_is_ended), CASE(a_busy_program_is_left_alone),
