@@ -117,9 +117,13 @@ enum process_wait_flag {
     PROCESS_WAIT_STOPPED = 1 << 1,
     PROCESS_WAIT_CONTINUED = 1 << 2,
 };
-/* `fault` of a process that was killed (KILL) for lack of pages, or since it had used its CPU time up. */
+/*
+ * `fault` of a process that was killed (KILL) for lack of pages, or since it had used its CPU time up, or since the
+ * process server failed again and again at a fault of the process.
+ */
 #define PROCESS_NO_MEMORY_LEFT 256U
 #define PROCESS_NO_TIME_LEFT 257U
+#define PROCESS_SERVER_FAILED 258U
 struct process_wait_request {
     uint64_t pid; /* or PROCESS_ANY, or PROCESS_GROUP | group: any child that is in the group when it has news */
     uint64_t flags;
@@ -128,7 +132,7 @@ struct process_wait_reply {
     uint64_t pid;
     uint64_t end; /* enum process_end */
     uint64_t value;
-    uint64_t fault; /* enum fault_kind if a fault killed it; PROCESS_NO_MEMORY_LEFT, PROCESS_NO_TIME_LEFT; else 0 */
+    uint64_t fault; /* enum fault_kind if a fault killed it; or one of the three above; else 0 */
     union {
         uint64_t address;  /* of a page fault */
         uint64_t limit_ns; /* with PROCESS_NO_TIME_LEFT: the CPU time that it had */

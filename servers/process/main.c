@@ -11,6 +11,7 @@
 #include "kernel/abi/system.h"
 #include "libsys/maker/stack.h"
 #include "libsys/program/auxiliary.h"
+#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/text/format.h"
@@ -21,12 +22,22 @@
 #include "servers/process/calls/serve.h"
 #include "servers/process/delivery/delivery.h"
 #include "servers/process/memory/pressure.h"
+#include "servers/process/programs/exec_rest.h"
+#include "servers/process/recovery/recovery.h"
 
 #define WINDOW_AT 0x300000000ULL
 #define WORK_AT 0x200000000ULL
 #define BOOKKEEPING_AT 0x280000000ULL /* of the frame allocator */
 #define ALLOCATOR_AT 0x400000000ULL
 #define PRIORITY 20U /* of processes with nice value 0: one for each value, below all servers */
+
+/* The state: struct server, context and exec lie where meson.build puts them (libsys/program/keep.h). */
+#define LAYOUT 1U
+#define CONTEXT_AT (KEEP_STATE_AT + PAGE_BYTES)
+#define EXEC_AT (KEEP_STATE_AT + 0x60000)
+#define KEPT_BYTES (EXEC_AT - KEEP_STATE_AT + sizeof launch_exec_rest)
+_Static_assert(sizeof served_server <= CONTEXT_AT - KEEP_STATE_AT && sizeof served_context <= EXEC_AT - CONTEXT_AT,
+               "each has its place");
 
 _Static_assert(PRIORITY > PROCESS_NICE_MAX, "none is the idle CPU's");
 
@@ -55,17 +66,10 @@ static bool find_memory(struct frames *frames) {
 }
 
 static bool map_own(const struct server_context *context, const struct memory_run *run, uaddr_t at) {
-    for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
-        uint64_t left = run->page_count - done;
-        uint64_t count = left < MAP_PAGES_MAX ? left : MAP_PAGES_MAX;
-        struct result result = sys_space_map(context->caps.space, run->memory, run->offset_pages + done, count,
-                                             at + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
-        if (result.status != OK) {
-            log_print("process: mapping its own memory: %s", status_text(result.status));
-            return false;
-        }
-    }
-    return true;
+    uint64_t status = context_map_own(context, run, at);
+    if (status != OK)
+        log_print("process: mapping its own memory: %s", status_text(status));
+    return status == OK;
 }
 
 /* The bookkeeping and the work area come from the largest region, before there is an allocator. */
@@ -88,7 +92,7 @@ static bool start_memory(struct server_context *context) {
     context->work.bytes = (uint8_t *)WORK_AT;
     if (!map_own(context, &bookkeeping, BOOKKEEPING_AT) || !map_own(context, &context->work.run, WORK_AT))
         return false;
-    memset((void *)BOOKKEEPING_AT, 0, frames_bookkeeping_bytes(frames));
+    context->bookkeeping = bookkeeping;
     frames_start(frames, (void *)BOOKKEEPING_AT);
     frames_reserve(frames, &bookkeeping);
     frames_reserve(frames, &context->work.run);
@@ -141,7 +145,9 @@ static bool start_first(struct server_context *context, int argc, char **argv) {
     uint32_t status = launch_spawn(context, NULL, &request, reason, &first);
     if (status != OK)
         log_print("process: starting %s: %s %s", argv[1], status_text(status), reason);
+    journal_settle();
     console_tell_foreground();
+    delivery_run(); /* now it starts */
     return status == OK;
 }
 
@@ -160,14 +166,8 @@ static int take_options(struct server_context *context, int argc, char **argv) {
     return count;
 }
 
-static bool start(struct server_context *context, int argc, char **argv) {
-    int options = take_options(context, argc, argv);
-    argc -= options;
-    argv += options;
-    if (argc < 2) {
-        log_print("process: want the image of process 1 as an argument");
-        return false;
-    }
+/* Begin a state: this server's memory, without processes. */
+static bool begin(struct server_context *context) {
     context->caps = find_caps();
     if (!start_memory(context))
         return false;
@@ -179,6 +179,35 @@ static bool start(struct server_context *context, int argc, char **argv) {
     start_random(context);
     context->window = WINDOW_AT;
     context->priority = PRIORITY;
+    return true;
+}
+
+/* Go on with the state of a program that has died, or begin one. *ret_follows: it is that program's. */
+static bool take_over(struct server_context *context, bool *ret_follows) {
+    bool mapped = ((const struct keep_head *)KEEP_AT)->layout == LAYOUT;
+    if (mapped) { /* what is to be undone lies there, too */
+        uint64_t status = recovery_map(context);
+        if (status != OK) {
+            log_print("process: mapping its records: %s", status_text(status));
+            return false;
+        }
+    }
+    *ret_follows = server_keep(&served_server, LAYOUT, KEPT_BYTES);
+    if (!*ret_follows)
+        return begin(context);
+    recovery_count(context);
+    return true;
+}
+
+static bool start(struct server_context *context, int argc, char **argv) {
+    bool follows;
+    if (argc < 2) {
+        log_print("process: want the image of process 1 as an argument");
+        return false;
+    }
+    if (!take_over(context, &follows))
+        return false;
+    int options = take_options(context, argc, argv);
     uint64_t status = sys_signal_timer(context->caps.events, EVENT_TIMER, DEADLINE_NEVER).status;
     if (status == OK)
         status = server_init(&served_server, context->caps.endpoint, &served_protocol);
@@ -186,8 +215,12 @@ static bool start(struct server_context *context, int argc, char **argv) {
         log_print("process: events or slots: %s", status_text(status));
         return false;
     }
+    if (follows) {
+        recovery_finish(context);
+        return true;
+    }
     log_print("process: %lu frames, %lu of them free", context->frames.managed_count, context->frames.free_count);
-    return start_first(context, argc, argv);
+    return start_first(context, argc - options, argv + options);
 }
 
 /* Serve an event that is not a call. */
@@ -232,6 +265,7 @@ int main(int argc, char **argv, char **envp) {
             serve_other();
         if (process_is_due(&served_context.processes))
             answer_and_deliver(served_server.event.badge);
+        page_allocator_settle(&served_context.allocator);
         timer_update();
     }
 }

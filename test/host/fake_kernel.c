@@ -137,6 +137,16 @@ void fake_install_file(cap_t slot) {
     place(&fake_slots[slot], file);
 }
 
+uint64_t fake_pool_pages(cap_t pool) { return fake_find(pool, OBJECT_POOL)->pool_frames; }
+
+void fake_sweep(void) {
+    for (cap_t slot = FAKE_CAP_FREE; slot < FAKE_SLOTS; slot++)
+        if (!slots_is_taken(&program.slots, slot))
+            clear(&fake_slots[slot]);
+}
+
+void fake_install_reply(cap_t slot) { place(&fake_slots[slot], new_object(OBJECT_REPLY, 0)); }
+
 struct fake_census fake_count(void) {
     const struct fake_object *own = &fake_objects[fake_slots[FAKE_CAP_SPACE]];
     struct fake_census census = {.own_mappings = own->mapping_count};

@@ -57,6 +57,15 @@ extern uint8_t fake_own[FAKE_OWN_PAGES][PAGE_BYTES];
 /* Make a Memory capability for fake_file in an empty slot. */
 void fake_install_file(cap_t slot);
 
+/* How many frames a pool has. */
+uint64_t fake_pool_pages(cap_t pool);
+
+/* Empty the slots of the program's own that it has not taken. */
+void fake_sweep(void);
+
+/* Put a call's Reply into an empty slot. */
+void fake_install_reply(cap_t slot);
+
 /* Everything there is; equal before and after an operation that leaves no trace. */
 struct fake_census {
     uint32_t caps;       /* in the program's own table */

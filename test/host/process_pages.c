@@ -25,6 +25,11 @@ void page_allocator_give(struct page_allocator *allocator, void *page) {
     free(page);
 }
 
+void page_allocator_hold(struct page_allocator *allocator, const void *page) {
+    (void)allocator;
+    (void)page;
+}
+
 void page_allocator_give_clean(struct page_allocator *allocator, void *page) {
     for (uint32_t i = 0; i < PAGE_BYTES; i++)
         if (((const uint8_t *)page)[i] != 0)

@@ -11,10 +11,14 @@
 #include "libsys/text/text.h"
 #include "servers/process/delivery/delivery.h"
 #include "servers/process/memory/pressure.h"
+#include "servers/process/programs/exec_rest.h"
 
 static struct server_context *const context = &served_context;
 static uint64_t bookkeeping[FAKE_FRAMES / 2];
 
+struct server served_server;
+struct server_context served_context;
+struct launch_exec_rest launch_exec_rest;
 struct world_late world_late;
 cap_t world_deferred;
 uint64_t world_now_ns;
@@ -42,9 +46,53 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
     return OK;
 }
 
-cap_t server_defer(void) {
-    world_deferred = fake_fails() ? 0 : slot_take();
-    return world_deferred;
+bool server_defer_to(cap_t slot) {
+    world_deferred = fake_fails() ? 0 : slot;
+    if (world_deferred == 0)
+        return false;
+    fake_install_reply(slot);
+    served_server.journal.mark = SERVER_WAITS;
+    journal_settle();
+    return true;
+}
+
+bool server_answer_and_decide(struct server *server, cap_t slot, uint32_t number, const void *reply) {
+    served_server.journal.mark = SERVER_DECIDED;
+    return server_answer(server, slot, number, OK, reply);
+}
+
+/* The system calls with which a word changes. */
+static struct result call(const struct journal_effect *effect) {
+    switch (effect->rax) {
+    case SYS_thread_handover:
+        return sys_thread_handover(effect->rdi, effect->rsi, effect->rdx);
+    case SYS_thread_suspend:
+        return sys_thread_suspend(effect->rdi, effect->rsi);
+    case SYS_thread_write:
+        return sys_thread_write(effect->rdi, effect->rsi);
+    default:
+        __builtin_trap(); /* the server makes another one */
+    }
+}
+
+uint64_t journal_call(uint64_t *place, const struct journal_effect *effect, uint64_t value) {
+    uint64_t status = call(effect).status;
+    if (status == OK)
+        *place = value;
+    if (status == OK && place == &served_server.journal.mark)
+        journal_settle();
+    return status;
+}
+
+uint64_t journal_read(uint64_t *place, const struct journal_effect *effect, uint64_t flags) {
+    struct result result = call(effect);
+    if (result.status == OK)
+        *place = flags | result.value;
+    return result.status;
+}
+
+uint64_t server_call_and_decide(struct server *server, const struct journal_effect *effect) {
+    return journal_call(&server->journal.mark, effect, SERVER_DECIDED);
 }
 
 bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t status, const void *reply) {
@@ -56,11 +104,16 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
         memcpy(&world_late.value, reply, sizeof world_late.value);
     if (status == OK && number == 6)
         memcpy(&world_late.end, reply, sizeof world_late.end);
+    (void)sys_cap_delete(0, slot);
+    journal_settle(); /* with the answer */
     slot_free(slot);
     return true;
 }
 
-void server_forget(cap_t slot) { slot_free(slot); }
+void server_forget(cap_t slot) {
+    (void)sys_cap_delete(0, slot);
+    slot_free(slot);
+}
 void log_print(const char *format, ...) {
     size_t length = strlen(world_log), room = sizeof world_log - length - 1;
     va_list arguments;
@@ -73,10 +126,13 @@ bool server_flush(struct server *server) {
     server->journal.mark = SERVER_WAITS;
     return true;
 }
+bool server_answer_event(struct server *server) { return server_flush(server); }
 struct result sys_clock_read(void) {
     return (struct result){OK, world_now_ns};
 }
 struct result sys_system_info(uint64_t topic, uint64_t argument) {
+    if (topic == INFO_POOL_BYTES)
+        return (struct result){OK, fake_pool_pages(argument) * PAGE_BYTES};
     if (topic != INFO_NEXT_SLOT)
         return (struct result){OK, 1};
     for (cap_t slot = argument >> 32; slot < OBJECTS_TABLE_SLOTS; slot++)
@@ -133,6 +189,7 @@ void world_start(uint64_t pages) {
 }
 
 struct world_trace world_look(void) {
+    page_allocator_settle(&context->allocator);
     struct world_trace trace = {.kernel = fake_count(),
                                 .free_frames = context->frames.free_count,
                                 .slots = program.slots.used_count,
@@ -147,13 +204,14 @@ struct world_trace world_look(void) {
 static bool is_clean(const struct spare_pages *spare) {
     static const uint8_t zeroes[PAGE_BYTES];
     bool clean = true;
-    for (const uint8_t *page = spare->clean; page != NULL && clean; page = *(void *const *)(const void *)page)
-        clean = memcmp(page + sizeof(void *), zeroes, PAGE_BYTES - sizeof(void *)) == 0;
+    for (uint32_t number = spare->clean; number != 0 && clean; number = context->allocator.next[number - 1])
+        clean = memcmp(fake_own[number - 1], zeroes, PAGE_BYTES) == 0;
     return clean;
 }
 
 bool world_spare_is_clean(void) {
-    return is_clean(&context->allocator.kept_spare) && is_clean(&context->allocator.more_spare);
+    return is_clean(&context->allocator.kept_spare) && is_clean(&context->allocator.more_spare) &&
+           is_clean(&context->allocator.given);
 }
 
 bool world_same(const struct world_trace *before) {
@@ -163,12 +221,19 @@ bool world_same(const struct world_trace *before) {
            before->sharers == now.sharers;
 }
 
-uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call) {
-    struct server_call one = {.badge = pid, .operation = operation};
-    pressure_take_for(context, OBJECTS_BADGE_PID(pid));
-    uint32_t status = served_protocol.dispatch(&one, request, reply);
+static uint32_t serve(struct server_call *call, const void *request, void *reply) {
+    pressure_take_for(context, OBJECTS_BADGE_PID(call->badge));
+    uint32_t status = served_protocol.dispatch(call, request, reply);
     pressure_take_for(context, 0);
     delivery_run(); /* as behind every message */
+    page_allocator_settle(&context->allocator);
+    return status;
+}
+uint32_t (*world_server)(struct server_call *call, const void *request, void *reply) = serve;
+
+uint32_t world_call(uint64_t pid, uint32_t operation, const void *request, void *reply, struct server_call *ret_call) {
+    struct server_call one = {.badge = pid, .operation = operation};
+    uint32_t status = world_server(&one, request, reply);
     if (ret_call != NULL)
         *ret_call = one;
     return status;
@@ -215,7 +280,10 @@ uint32_t world_start_first(void) {
         1 + format_into((char *)context->work.bytes, PROCESS_STAGE_MAX, "prog%cconsole=%u", 0, FAKE_CAP_CONSOLE);
     request.strings = (struct process_strings){1, 0, 1};
     strcpy(request.path, "bin/prog");
-    return launch_spawn(context, NULL, &request, reason, &first);
+    uint32_t status = launch_spawn(context, NULL, &request, reason, &first);
+    delivery_run();
+    page_allocator_settle(&context->allocator);
+    return status;
 }
 
 uint32_t world_wait(uint64_t pid, uint64_t child, uint64_t no_hang, struct process_wait_reply *ret_end) {

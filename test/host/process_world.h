@@ -52,8 +52,11 @@ struct world_trace {
 struct world_trace world_look(void);
 bool world_same(const struct world_trace *before);
 
-/* Are the page allocator's spare pages, which are not cleared again, zero except for the link to the next one? */
+/* Are the page allocator's spare pages, which are not cleared again, zero? */
 bool world_spare_is_clean(void);
+
+/* How the server serves a call, with all that it does before the next one. A test may put its own way here. */
+extern uint32_t (*world_server)(struct server_call *call, const void *request, void *reply);
 
 /* Call an operation as process `pid`, or a thread's badge, would. ret_call: what the server saw, with
  * its reason; may be NULL. */

@@ -130,6 +130,9 @@ static void tell_killed(const struct shell *shell, const char *name, const struc
     else if (end->fault == PROCESS_NO_TIME_LEFT)
         shell_complain(shell, "%s: killed: out of CPU time, after %lu.%03lu s", name, end->limit_ns / NS_PER_S,
                        end->limit_ns % NS_PER_S / NS_PER_MS);
+    else if (end->fault == PROCESS_SERVER_FAILED)
+        shell_complain(shell, "%s: killed: the process server failed at a fault of it, instruction 0x%lx", name,
+                       end->rip);
     else if (end->fault == FAULT_PAGE)
         shell_complain(shell, "%s: killed by signal %lu: page fault at address 0x%lx, instruction 0x%lx", name,
                        end->value, end->address, end->rip);

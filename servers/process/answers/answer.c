@@ -1,29 +1,56 @@
 #include "servers/process/answers/answer.h"
 
-struct server_context served_context;
-struct server served_server;
+#include "libsys/program/program.h"
+#include "servers/process/memory/wait_words.h"
 
 static struct server_context *const context = &served_context;
 
-uint32_t answer_defer(struct process_thread *caller, enum thread_wait waits) {
-    if (caller->answer != 0)
-        return P_BUSY;
-    caller->answer = server_defer();
-    if (caller->answer == 0)
-        return P_LIMIT;
-    caller->waits = (uint16_t)waits;
-    return SERVER_DEFERRED;
-}
-
-bool answer_give(struct process_thread *thread, uint32_t status, const void *reply) {
-    enum thread_wait waits = thread->waits;
-    cap_t answer = thread->answer;
-    if (waits == THREAD_WAITS_WORD)
+/*
+ * The thread no longer waits. If this server ends before it has noted that, its successor finds the right to answer
+ * gone, and does it.
+ */
+static void wait_no_more(struct process_thread *thread) {
+    if (thread->waits == THREAD_WAITS_WORD)
         list_remove(&thread->in_words);
     thread->waits = THREAD_RUNS;
     thread->answer = 0;
     wakes_set(&context->processes.wakes, &thread->wake, DEADLINE_NEVER);
-    return server_answer(&served_server, answer, waits, status, reply);
+}
+
+uint32_t answer_defer(struct process_thread *caller, const struct answer_wait *wait) {
+    if (caller->answer != 0)
+        return P_BUSY;
+    cap_t slot = slot_take();
+    if (slot == 0)
+        return P_LIMIT;
+    caller->wait_for = wait->wait_for;
+    caller->wait_flags = wait->flags;
+    if (wait->waits == THREAD_WAITS_WORD) {
+        caller->wait_order = ++context->processes.last_order;
+        list_add(wait_word_waiters(&context->processes, wait_word_at(caller->process, wait->wait_for)),
+                 &caller->in_words);
+    }
+    if (wait->waits == THREAD_WAITS_WORD || wait->waits == THREAD_SLEEPS)
+        wakes_set(&context->processes.wakes, &caller->wake, wait->until_ns);
+    caller->waits = (uint16_t)wait->waits;
+    caller->answer = slot; /* a successor looks whether it holds the right to answer */
+    if (server_defer_to(slot))
+        return SERVER_DEFERRED;
+    wait_no_more(caller);
+    slot_free(slot);
+    return P_LIMIT;
+}
+
+bool answer_give(struct process_thread *thread, uint32_t status, const void *reply) {
+    bool taken = server_answer(&served_server, thread->answer, thread->waits, status, reply);
+    wait_no_more(thread);
+    return taken;
+}
+
+bool answer_give_and_decide(struct process_thread *thread, const void *given) {
+    bool taken = server_answer_and_decide(&served_server, thread->answer, thread->waits, given);
+    wait_no_more(thread);
+    return taken;
 }
 
 void answer_waiting(struct process *parent) {

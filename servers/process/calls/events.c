@@ -48,11 +48,10 @@ __attribute__((noinline)) static void serve_other_fault(const struct server_even
         fault.registers = registers;
         served_server.answer = (struct message){.info = MESSAGE_INFO(FAULT_WRITE, FAULT_WORDS, 0)};
         message_put(&served_server.answer, &fault, sizeof fault);
-        server_decide(&served_server);
         /* Signals that the end of a handler has unmasked come before the next instruction. */
         if (process_is_due(&context->processes))
             (void)sys_thread_suspend(thread->object, 0);
-        if (server_flush(&served_server))
+        if (server_answer_event(&served_server))
             return; /* else the kernel refused the registers: the thread is still in its fault, and its process ends */
     }
     report_fault(context, thread, &fault, P_ADDRESS);
@@ -162,7 +161,10 @@ void serve_events(uint64_t bits) {
         uint64_t now_ns = sys_clock_read().value;
         struct wake *due;
         timer_at_ns = DEADLINE_NEVER;
-        while ((due = wakes_take(&context->processes.wakes, now_ns)) != NULL)
+        while ((due = wakes_take(&context->processes.wakes, now_ns)) != NULL) {
             wake(due, now_ns);
+            journal_settle();
+        }
     }
+    journal_commit(&served_server.journal, SERVER_WAITS); /* the event must not come again */
 }

@@ -50,8 +50,8 @@ uint32_t process_serve_set_limit(struct server_call *, const struct process_set_
         if (status != OK)
             return status;
     }
-    caller->limits.now[request->limit] = request->now;
-    caller->limits.most[request->limit] = request->most;
+    JOURNAL_SET(caller->limits.now[request->limit], request->now);
+    JOURNAL_SET(caller->limits.most[request->limit], request->most);
     objects_of(caller)->incarnation.pages_max = mappings_pages_max(&caller->limits);
     time_limit_watch(caller);
     return OK;
@@ -70,7 +70,7 @@ uint32_t process_serve_set_nice(struct server_call *, const struct process_set_n
         return P_ARGUMENT;
     if (request->nice < target->nice && caller->pid != PROCESS_FIRST)
         return P_PERMISSION;
-    target->nice = (uint8_t)request->nice;
+    JOURNAL_SET(target->nice, (uint8_t)request->nice);
     for (struct process_thread *thread = thread_next(target, NULL); status == OK && thread != NULL;
          thread = thread_next(target, thread))
         status = objects_set_priority(context, thread);

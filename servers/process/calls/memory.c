@@ -56,14 +56,11 @@ uint32_t process_serve_set_break(struct server_call *, const struct process_set_
 uint32_t process_serve_fork(struct server_call *call, const struct process_fork_request *,
                             struct process_fork_reply *reply, struct process *caller) {
     struct process_thread *thread = serve_thread(caller, call);
-    struct process *child;
     if (caller->halted)
         return P_INTERRUPTED; /* a stopped process must not make a child that runs: it asks again after CONT */
-    uint32_t status = launch_fork(context, thread, &child);
+    uint32_t status = launch_fork(context, thread, &reply->pid);
     pressure_explain(context, status, call->reason);
-    if (status != OK)
-        return status;
-    time_limit_watch(child);
-    reply->pid = child->pid;
-    return OK;
+    if (status == OK)
+        time_limit_watch(process_find(&context->processes, reply->pid));
+    return status;
 }

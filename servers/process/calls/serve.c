@@ -60,12 +60,10 @@ static uint32_t collect(struct process *caller, const char *path, uint64_t lengt
     return status == OK && has_zero ? P_NOT_FOUND : status;
 }
 
-uint32_t process_serve_spawn(struct server_call *call, const struct process_spawn_request *request,
-                             struct process_spawn_reply *reply, struct process *caller) {
+static uint32_t spawn(struct server_call *call, const struct process_spawn_request *request,
+                      struct process_spawn_reply *reply, struct process *caller) {
     struct launch_request launch;
     struct process *child;
-    if (caller->halted)
-        return P_INTERRUPTED; /* a stopped process must not make a child that runs: it asks again after CONT */
     uint32_t status = collect(caller, request->path, request->length_bytes, &request->strings, &launch);
     bool foreground = (request->group & PROCESS_GROUP_FOREGROUND) != 0;
     uint64_t group = request->group & ~PROCESS_GROUP_FOREGROUND;
@@ -87,6 +85,15 @@ uint32_t process_serve_spawn(struct server_call *call, const struct process_spaw
     return OK;
 }
 
+uint32_t process_serve_spawn(struct server_call *call, const struct process_spawn_request *request,
+                             struct process_spawn_reply *reply, struct process *caller) {
+    if (caller->halted)
+        return P_INTERRUPTED; /* a stopped process must not make a child that runs: it asks again after CONT */
+    uint32_t status = spawn(call, request, reply, caller);
+    staged_strings_forget(context, staged_of(caller));
+    return status;
+}
+
 uint32_t process_serve_exec(struct server_call *call, const struct process_exec_request *request,
                             struct process_exec_reply *, struct process *caller) {
     struct process_thread *thread = serve_thread(caller, call);
@@ -94,8 +101,11 @@ uint32_t process_serve_exec(struct server_call *call, const struct process_exec_
     uint32_t status = collect(caller, request->path, request->length_bytes, &request->strings, &launch);
     if (status == OK)
         status = launch_exec(context, thread, &launch, call->reason);
+    if (status == OK)
+        return SERVER_DEFERRED; /* the program that called is gone: no thread waits */
+    staged_strings_forget(context, staged_of(caller));
     pressure_explain(context, status, call->reason);
-    return status == OK ? SERVER_DEFERRED : status; /* the program that called is gone: no thread waits */
+    return status;
 }
 
 uint32_t process_serve_exit(struct server_call *, const struct process_exit_request *request,
@@ -116,21 +126,15 @@ uint32_t process_serve_wait(struct server_call *call, const struct process_wait_
         *reply = process_tell(&context->processes, child);
     if (status != E_TIMEOUT || (request->flags & PROCESS_WAIT_NO_HANG) != 0)
         return status;
-    status = answer_defer(thread, THREAD_WAITS);
-    if (status == SERVER_DEFERRED) { /* else the thread waits already, and goes on waiting as before */
-        thread->wait_for = request->pid;
-        thread->wait_flags = (uint32_t)request->flags;
-    }
-    return status;
+    const struct answer_wait wait = {THREAD_WAITS, (uint32_t)request->flags, request->pid, DEADLINE_NEVER};
+    return answer_defer(thread, &wait);
 }
 
 uint32_t process_serve_sleep(struct server_call *call, const struct process_sleep_request *request,
                              struct process_sleep_reply *, struct process *caller) {
     struct process_thread *thread = serve_thread(caller, call);
-    uint32_t status = answer_defer(thread, THREAD_SLEEPS);
-    if (status == SERVER_DEFERRED)
-        wakes_set(&context->processes.wakes, &thread->wake, request->until_ns);
-    return status;
+    const struct answer_wait wait = {.waits = THREAD_SLEEPS, .until_ns = request->until_ns};
+    return answer_defer(thread, &wait);
 }
 
 uint32_t process_serve_kill(struct server_call *, const struct process_kill_request *request,

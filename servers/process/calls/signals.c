@@ -1,6 +1,8 @@
 /*
  * Handlers of the operations on signals, alarms, groups and sessions.
  */
+#include <stddef.h>
+
 #include "servers/process/answers/console.h"
 #include "servers/process/answers/timer.h"
 #include "servers/process/calls/serve.h"
@@ -27,6 +29,9 @@ uint32_t process_serve_signal_action(struct server_call *, const struct process_
                                      struct process_signal_action_reply *reply, struct process *caller) {
     bool exists = request->signal > 0 && request->signal <= PROCESS_SIGNAL_MAX;
     reply->disposition = exists ? disposition_of(&caller->signals, request->signal) : 0;
+    journal_note(&caller->signals, offsetof(struct signals, masks));
+    if (exists)
+        journal_note(&caller->signals.masks[request->signal - 1], sizeof caller->signals.masks[0]);
     uint32_t status = signals_set_action(&caller->signals, request->signal, request->disposition, request->mask);
     bool discards = status == OK && signals_discard(&caller->signals, request->signal);
     for (struct process_thread *at = thread_next(caller, NULL); discards && at != NULL; at = thread_next(caller, at))
@@ -46,6 +51,8 @@ uint32_t process_serve_signal_mask(struct server_call *call, const struct proces
     *reply = (struct process_signal_mask_reply){thread->masked, pending};
     if (request->how == PROCESS_MASK_QUIETLY && signals_are_due(pending, request->mask))
         return P_BUSY;
+    if (request->how == PROCESS_MASK_QUIETLY || request->how == PROCESS_MASK_SET)
+        journal_note(&thread->masked, sizeof thread->masked);
     if (request->how == PROCESS_MASK_QUIETLY)
         thread->masked = signals_maskable(request->mask);
     else if (request->how == PROCESS_MASK_SET)
@@ -68,18 +75,27 @@ uint32_t process_serve_signal_stack(struct server_call *call, const struct proce
 uint32_t process_serve_signal_wait(struct server_call *call, const struct process_signal_wait_request *request,
                                    struct process_signal_wait_reply *, struct process *caller) {
     struct process_thread *thread = serve_thread(caller, call);
-    uint32_t status = answer_defer(thread, THREAD_WAITS_SIGNAL);
-    if (status != SERVER_DEFERRED)
-        return status;
-    thread->old_mask = thread->masked;
+    const struct answer_wait wait = {.waits = THREAD_WAITS_SIGNAL};
+    if (thread->answer != 0)
+        return P_BUSY;
+    uint64_t old_mask = thread->masked;
+    journal_note(&thread->waits_with_mask, sizeof thread->waits_with_mask);
+    journal_note(&thread->masked, sizeof thread->masked);
+    thread->old_mask = old_mask;
     thread->waits_with_mask = true;
     set_mask(thread, request->mask);
+    uint32_t status = answer_defer(thread, &wait);
+    if (status == SERVER_DEFERRED)
+        return status;
+    thread->waits_with_mask = false;
+    set_mask(thread, old_mask);
     return status;
 }
 
 uint32_t process_serve_alarm(struct server_call *, const struct process_alarm_request *request,
                              struct process_alarm_reply *reply, struct process *caller) {
     uint64_t now_ns = sys_clock_read().value, at_ns = wakes_time(&caller->alarm);
+    journal_note(&caller->alarm, sizeof caller->alarm);
     reply->left_ns = at_ns == DEADLINE_NEVER ? 0 : at_ns > now_ns ? at_ns - now_ns : 1;
     timer_set_wake(&caller->alarm, request->duration_ns == 0 ? DEADLINE_NEVER : request->duration_ns);
     return OK;
@@ -124,7 +140,7 @@ uint32_t process_serve_set_session(struct server_call *, const struct process_se
                                    struct process_set_session_reply *reply, struct process *caller) {
     if (process_group_exists(&context->processes, caller->pid))
         return P_PERMISSION;
-    caller->session = caller->pid;
+    JOURNAL_SET(caller->session, caller->pid);
     enter_group(caller, caller->pid);
     console_tell_foreground();
     reply->session = caller->pid;

@@ -47,6 +47,8 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
     if (status == OK)
         status = bring_places(&objects->incarnation, request);
     if (status == OK) {
+        thread->masked = serve_thread(caller, call)->masked;
+        reply->thread = thread->id;
         struct thread_registers entry = {.rip = request->entry,
                                          .rsp = request->stack - 8,
                                          .rdi = request->argument,
@@ -55,31 +57,39 @@ uint32_t process_serve_thread_create(struct server_call *call, const struct proc
                                          .rcx = thread->id,
                                          .fs_base = request->pointer};
         memcpy(program.message->data, &entry, sizeof entry);
-        uint64_t flags = objects_resume_flag(caller) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK;
-        status = refused(sys_thread_handover(thread->object, objects->incarnation.space, flags).status);
+        const struct journal_effect effect = {
+            .rax = SYS_thread_handover,
+            .rdi = thread->object,
+            .rsi = objects->incarnation.space,
+            .rdx = objects_resume_flag(caller) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK,
+        };
+        status = refused(server_call_and_decide(&served_server, &effect));
     }
     if (status != OK) {
         objects_remove_thread(thread);
         thread_end(&context->processes, thread);
-        return status;
     }
-    thread->masked = serve_thread(caller, call)->masked;
-    reply->thread = thread->id;
-    return OK;
+    return status;
 }
 
-/* End a thread: its value goes to a thread that waits to join it, or is kept for one unless it is detached. */
+/*
+ * End a thread: its value goes to a thread that waits to join it, or is kept for one unless it is detached. The
+ * kernel's thread goes last: should this server end before, nobody claims it.
+ */
 static void end_thread(struct process_thread *thread, uint64_t value) {
     struct process *process = thread->process;
     struct process_thread_join_reply reply = {value};
-    process->past_time_ns += objects_thread_time_ns(thread);
-    objects_remove_thread(thread);
+    uint64_t time_ns = objects_thread_time_ns(thread);
+    thread_note_numbers(process);
+    JOURNAL_SET(process->past_time_ns, process->past_time_ns + time_ns);
     thread_end(&context->processes, thread);
     struct process_thread *joiner = thread_find_waiter(process, THREAD_JOINS, thread->id);
     if (joiner != NULL)
         answer_give(joiner, OK, &reply);
     else if (!thread->detached)
         thread_keep(thread, value);
+    journal_settle();
+    objects_remove_thread(thread);
 }
 
 uint32_t process_serve_thread_exit(struct server_call *call, const struct process_thread_exit_request *request,
@@ -91,11 +101,10 @@ uint32_t process_serve_thread_exit(struct server_call *call, const struct proces
         return SERVER_DEFERRED; /* no thread is left to answer */
     }
     if (thread->answer != 0)
-        server_forget(thread->answer); /* of a call that another thread made by its capability */
-    bool unmaps = thread->detached && request->length_bytes != 0;
-    end_thread(thread, request->value);
-    if (unmaps)
+        server_forget(thread->answer);                  /* of a call that another thread made by its capability */
+    if (thread->detached && request->length_bytes != 0) /* the thread needs no stack any more */
         (void)mappings_unmap(context, &objects_of(caller)->incarnation, request->at, request->length_bytes);
+    end_thread(thread, request->value);
     return SERVER_DEFERRED;
 }
 
@@ -109,15 +118,14 @@ uint32_t process_serve_thread_join(struct server_call *call, const struct proces
         return P_ARGUMENT;
     if (!thread_is_alive(target)) {
         reply->value = target->value;
+        thread_note_numbers(caller);
         thread_join(target);
         return OK;
     }
     if (thread_find_waiter(caller, THREAD_JOINS, target->id) != NULL)
         return P_BUSY;
-    uint32_t status = answer_defer(thread, THREAD_JOINS);
-    if (status == SERVER_DEFERRED)
-        thread->wait_for = target->id;
-    return status;
+    const struct answer_wait wait = {.waits = THREAD_JOINS, .wait_for = target->id};
+    return answer_defer(thread, &wait);
 }
 
 uint32_t process_serve_thread_detach(struct server_call *, const struct process_thread_detach_request *request,
@@ -130,7 +138,8 @@ uint32_t process_serve_thread_detach(struct server_call *, const struct process_
     if (thread_find_waiter(caller, THREAD_JOINS, target->id) != NULL)
         return P_BUSY;
     reply->had_ended = thread_is_alive(target) ? 0 : 1;
-    target->detached = true;
+    JOURNAL_SET(target->detached, true);
+    thread_note_numbers(caller);
     thread_join(target);
     return OK;
 }
@@ -173,28 +182,47 @@ uint32_t process_serve_word_wait(struct server_call *call, const struct process_
     reply->changed = word != (uint32_t)request->expected;
     if (reply->changed != 0)
         return OK;
-    status = request->until_ns == 0 ? E_TIMEOUT : answer_defer(thread, THREAD_WAITS_WORD);
-    if (status == SERVER_DEFERRED) {
-        thread->wait_for = request->at;
-        list_add(wait_word_waiters(&context->processes, wait_word_at(caller, request->at)), &thread->in_words);
-        wakes_set(&context->processes.wakes, &thread->wake, request->until_ns);
+    const struct answer_wait wait = {
+        .waits = THREAD_WAITS_WORD, .wait_for = request->at, .until_ns = request->until_ns};
+    return request->until_ns == 0 ? (uint32_t)E_TIMEOUT : answer_defer(thread, &wait);
+}
+
+/*
+ * Wake a thread, number `nth` of `count`. The last one's answer decides the caller's. The numbers of others are counted
+ * in the state, for this call to go on from there if this server ends meanwhile. False: the thread has given up.
+ */
+static bool wake_one(struct process_thread *waiter, uint64_t nth, uint64_t count) {
+    struct process_word_wait_reply woken = {0};
+    if (nth == count) {
+        if (context->woken != 0)
+            JOURNAL_SET(context->woken, 0);
+        return answer_give_and_decide(waiter, &woken);
     }
-    return status;
+    JOURNAL_SET(context->woken, nth);
+    if (answer_give(waiter, OK, &woken))
+        return true;
+    context->woken--;
+    return false;
 }
 
 uint32_t process_serve_word_wake(struct server_call *, const struct process_word_wake_request *request,
                                  struct process_word_wake_reply *reply, struct process *caller) {
-    struct process_word_wait_reply woken = {0};
     struct process_table *table = &context->processes;
     struct wait_word word = wait_word_at(caller, request->at);
     struct links *from = wait_word_waiters(table, word)->next;
-    for (reply->woken = 0; reply->woken < request->count;) {
+    reply->woken = context->woken;
+    while (reply->woken < request->count) {
         struct process_thread *waiter = wait_word_find_waiter(table, word, from);
         if (waiter == NULL)
             break;
         from = waiter->in_words.next;
-        reply->woken += answer_give(waiter, OK, &woken); /* if it has given up, the next one is woken */
+        reply->woken++;
+        if (wake_one(waiter, reply->woken, request->count))
+            continue;
+        reply->woken--; /* it has given up: the next one is woken */
     }
+    if (context->woken != 0)
+        JOURNAL_SET(context->woken, 0);
     return OK;
 }
 

@@ -49,11 +49,11 @@ static bool place_frame(const struct process_thread *thread, uaddr_t rsp, uint64
 }
 
 /*
- * Put a frame on the stack, and let `registers` call the handler. The FPU state that thread_read has put into the
- * message page, if any, goes behind the frame. False: there is no room.
+ * Put a frame on the stack, and let `registers` call the handler, behind which the thread has the mask `mask` again.
+ * The FPU state that thread_read has put into the message page, if any, goes behind the frame. False: there is no room.
  */
-static bool enter_handler(struct process_thread *thread, struct taken_signal taken, const struct fault_message *fault,
-                          struct thread_registers *registers) {
+static bool enter_handler(const struct process_thread *thread, struct taken_signal taken,
+                          const struct fault_message *fault, uint64_t mask, struct thread_registers *registers) {
     const struct signals *signals = &thread->process->signals;
     struct process_signal_frame *frame = frame_in_work();
     const struct thread_fpu *fpu = thread_fpu_in(program.message);
@@ -65,7 +65,7 @@ static bool enter_handler(struct process_thread *thread, struct taken_signal tak
         length_bytes += sizeof *fpu;
     }
     memcpy(frame->registers, registers, sizeof frame->registers);
-    frame->mask = thread->waits_with_mask ? thread->old_mask : thread->masked;
+    frame->mask = mask;
     frame->signal = (uint32_t)taken.signal;
     frame->fault = fault != NULL ? fault->kind : 0;
     frame->address = fault != NULL ? fault->address : 0;
@@ -79,14 +79,16 @@ static bool enter_handler(struct process_thread *thread, struct taken_signal tak
                   thread->process->pid, thread->id, taken.signal, at);
         return false;
     }
-    thread->masked |= signals_handler_mask(signals, taken.signal);
-    thread->waits_with_mask = false;
     registers->rip = signals->entry;
     registers->rdi = taken.signal;
     registers->rsi = at;
     registers->rsp = at - 8; /* as after a call instruction */
     registers->rflags = 0;
     return true;
+}
+
+static uint64_t mask_behind_handler(const struct process_thread *thread) {
+    return thread->waits_with_mask ? thread->old_mask : thread->masked;
 }
 
 /* ---- a thread for whose signals there are handlers ---- */
@@ -134,7 +136,7 @@ static enum pause pause_thread(struct process_thread *thread, struct thread_regi
         (void)sys_thread_suspend(thread->object, 0); /* it must not run on with the answer */
         answer_give(thread, thread->waits == THREAD_WAITS_SIGNAL ? OK : P_INTERRUPTED, &ran);
     }
-    struct result found = sys_thread_suspend(thread->object, SUSPEND_WITHDRAW);
+    struct result found = objects_withdraw(context, thread);
     bool has_no_effect = found.value == SUSPEND_WITHDRAWN;
     if (found.value == SUSPEND_WAITS && is_served_for_long(thread))
         found = sys_thread_suspend(thread->object, SUSPEND_WITHDRAW | SUSPEND_ABANDON);
@@ -152,14 +154,6 @@ static enum pause pause_thread(struct process_thread *thread, struct thread_regi
     return PAUSE_DONE;
 }
 
-/* Let a paused thread go on with these registers, and with the FPU's initial state if it has another one (has_fpu). */
-static bool go_on(const struct process_thread *thread, const struct thread_registers *registers, bool has_fpu) {
-    memcpy(program.message->data, registers, sizeof *registers);
-    thread_fpu_in(program.message)->components = 0;
-    return sys_thread_write(thread->object, THREAD_REGISTERS | (has_fpu ? THREAD_FPU : 0)).status == OK &&
-           objects_resume(thread);
-}
-
 static void end_by(struct process *process, uint64_t signal) {
     struct process_wait_reply end = {.end = PROCESS_KILLED, .value = signal};
     if (signal == PROCESS_SIGKILL && time_is_used_up(process)) {
@@ -173,20 +167,60 @@ static bool is_due(const struct process_thread *thread) {
     return signals_are_due(thread->process->signals.pending | thread->pending, thread->masked);
 }
 
+#define HANDLERS_WRITTEN (1ULL << 63)
+
+void delivery_finish(void) {
+    struct context_handlers *handlers = &context->handlers;
+    uint64_t badge = handlers->written & ~HANDLERS_WRITTEN;
+    if (handlers->written == 0)
+        return;
+    struct process *process = process_find(&context->processes, OBJECTS_BADGE_PID(badge));
+    struct process_thread *thread = thread_at(process, OBJECTS_BADGE_NUMBER(badge));
+    process->signals.pending = handlers->pending.process;
+    thread->pending = handlers->pending.thread;
+    thread->masked = handlers->masked;
+    thread->waits_with_mask = false;
+    context->paused = 0;
+    __asm__ volatile("" : : : "memory"); /* last */
+    handlers->written = 0;
+}
+
 /*
  * Enter handlers for all signals that are due. At least one signal is due, and each of them has a handler. False: there
  * is no room.
  */
-static bool enter_handlers(struct process_thread *thread, struct thread_registers *registers) {
-    struct process *process = thread->process;
+static bool enter_handlers(const struct process_thread *thread, struct thread_registers *registers) {
+    struct context_handlers *handlers = &context->handlers;
+    const struct signals *signals = &thread->process->signals;
     struct taken_signal taken;
+    handlers->pending = (struct pending_signals){signals->pending, thread->pending};
+    handlers->masked = thread->masked;
+    uint64_t mask = mask_behind_handler(thread);
     do {
-        (void)signals_take(&process->signals, &thread->pending, thread->masked, process->pid, &taken);
-        if (!enter_handler(thread, taken, NULL, registers))
+        (void)signals_take(signals, &handlers->pending, handlers->masked, thread->process->pid, &taken);
+        if (!enter_handler(thread, taken, NULL, mask, registers))
             return false;
         thread_fpu_in(program.message)->components = 0; /* the next frame's FPU state is the initial one */
-    } while (is_due(thread));
+        handlers->masked |= signals_handler_mask(signals, taken.signal);
+        mask = handlers->masked;
+    } while (signals_are_due(handlers->pending.process | handlers->pending.thread, handlers->masked));
     return true;
+}
+
+/*
+ * Let a paused thread go on with these registers, in its handlers, and with the FPU's initial state if it has another
+ * one (has_fpu).
+ */
+static bool go_on(const struct process_thread *thread, const struct thread_registers *registers, bool has_fpu) {
+    const struct journal_effect effect = {
+        .rax = SYS_thread_write, .rdi = thread->object, .rsi = THREAD_REGISTERS | (has_fpu ? (uint64_t)THREAD_FPU : 0)};
+    uint64_t written = HANDLERS_WRITTEN | OBJECTS_BADGE(thread->process->pid, thread_number(thread));
+    memcpy(program.message->data, registers, sizeof *registers);
+    thread_fpu_in(program.message)->components = 0;
+    if (journal_call(&context->handlers.written, &effect, written) != OK)
+        return false;
+    delivery_finish();
+    return objects_resume(thread);
 }
 
 /* Stop a thread and let its handlers run, now or later. False: its process has ended. */
@@ -203,6 +237,9 @@ static bool run_handlers(struct process_thread *thread) {
 }
 
 static void stop(struct process *process, uint64_t signal) {
+    process_note_state(process);
+    journal_note(&process->tells, sizeof process->tells);
+    journal_note(&process->tells_signal, sizeof process->tells_signal);
     process->halted = true;
     process->goes_on = false;
     for (struct process_thread *thread = thread_next(process, NULL); thread != NULL;
@@ -248,15 +285,22 @@ static bool deliver_to(struct process_thread *thread) {
     struct taken_signal taken;
     enum signal_action action = SIGNAL_STOP;
     while (action == SIGNAL_STOP && ((signals->pending | thread->pending) & ~signals->handled) != 0) {
-        action = signals_take(signals, &thread->pending, thread->masked | signals->handled, process->pid, &taken);
+        struct pending_signals pending = {signals->pending, thread->pending};
+        action = signals_take(signals, &pending, thread->masked | signals->handled, process->pid, &taken);
+        if (action != SIGNAL_NOTHING) {
+            JOURNAL_SET(signals->pending, pending.process);
+            JOURNAL_SET(thread->pending, pending.thread);
+        }
         if (action == SIGNAL_END) {
             end_by(process, taken.signal);
             return false;
         }
         if (action == SIGNAL_STOP && !is_left_running(process, taken.signal)) {
             stop(process, taken.signal);
+            journal_settle();
             return false;
         }
+        journal_settle();
     }
     if (is_due(thread))
         return run_handlers(thread);
@@ -277,14 +321,15 @@ static void deliver_all(struct process *process) {
         thread = thread_next(process, thread);
     if (thread != NULL || !process->goes_on)
         return; /* the process has ended or stopped, or was not stopped before */
-    process->goes_on = false;
     for (thread = thread_next(process, NULL); thread != NULL; thread = thread_next(process, thread))
         (void)objects_resume(thread);
+    process->goes_on = false;
 }
 
 /* Tell a parent that its child has ended, stopped or gone on: it gets CHLD, and an answer if it waits for that. */
 static void tell_parent(struct process *process) {
     struct process *parent = process_parent(&context->processes, process);
+    process_note_state(process);
     process->untold = false;
     if (parent == NULL)
         return; /* the parent has ended meanwhile */
@@ -295,9 +340,9 @@ static void tell_parent(struct process *process) {
 }
 
 static void hang_up(struct process *process) {
-    process->hangs_up = false;
     raise_for_process(process, PROCESS_SIGHUP, 0);
     raise_for_process(process, PROCESS_SIGCONT, 0);
+    process->hangs_up = false; /* last: should this server end before, all this happens again */
 }
 
 void delivery_run(void) {
@@ -308,6 +353,7 @@ void delivery_run(void) {
             hang_up(process);
         if (process->untold)
             tell_parent(process);
+        journal_settle();
         if (lives)
             deliver_all(process);
     }
@@ -321,8 +367,15 @@ bool delivery_handle_fault(struct process_thread *thread, const struct fault_mes
     if ((thread->process->signals.handled & bit) == 0 || (thread->masked & bit) != 0)
         return false;
     *ret_registers = fault->registers;
-    return sys_thread_read(thread->object, THREAD_FPU).status == OK &&
-           enter_handler(thread, (struct taken_signal){signal, 0}, fault, ret_registers) && set_fpu(thread, NULL);
+    bool entered =
+        sys_thread_read(thread->object, THREAD_FPU).status == OK &&
+        enter_handler(thread, (struct taken_signal){signal, 0}, fault, mask_behind_handler(thread), ret_registers) &&
+        set_fpu(thread, NULL);
+    if (entered) {
+        JOURNAL_SET(thread->masked, thread->masked | signals_handler_mask(&thread->process->signals, signal));
+        JOURNAL_SET(thread->waits_with_mask, false);
+    }
+    return entered;
 }
 
 bool delivery_leave_handler(struct process_thread *thread, const struct fault_message *fault,

@@ -17,6 +17,9 @@ void delivery_retry(struct process_thread *thread);
  */
 void delivery_run(void);
 
+/* Do what is left to do for handlers that a thread, or a program before this one, is to run already. */
+void delivery_finish(void);
+
 /*
  * Let a thread's handler for a fault run. True: it begins; *ret_registers are to be the thread's. False: the process
  * does not handle this signal, the thread masks it, or there is no room for the frame.

@@ -11,10 +11,10 @@ static struct server_context *const context = &served_context;
 static void resume(struct process *process) {
     if (!process->halted)
         return;
-    process->halted = false;
     process->goes_on = true;
     list_move(&context->processes.due, &process->in_due);
     process_add_news(&context->processes, process, PROCESS_CONTINUED, 0);
+    process->halted = false; /* last: should this server end before, all this happens again */
 }
 
 /* Raise a signal, for `thread` alone, or (NULL) for whichever thread of the process does not mask it. */

@@ -2,6 +2,8 @@
 
 #include "libsys/proto/init.h"
 #include "libsys/runtime/print.h"
+#include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
 #include "libsys/wire/status_text.h"
 #include "servers/process/answers/answer.h"
 #include "servers/process/answers/console.h"
@@ -20,9 +22,26 @@ static void first_ended(const struct process_wait_reply *end) {
     log_print("process: can't switch off: %s", status_text(failed));
 }
 
-void end_process(struct process *process, const struct process_wait_reply *end) {
+void ending_finish(struct process *process) {
     bool first = process->pid == PROCESS_FIRST;
+    const struct process_wait_reply end = process->end;
+    bool forgotten = process_parent(&context->processes, process) == NULL;
+    process_end(&context->processes, process, &end);
+    if (!forgotten)
+        process->ending = false;
+    journal_settle();
+    page_allocator_settle(&context->allocator); /* a process that wants pages may be waiting for them */
+    console_tell_foreground();                  /* before the parent hears of the end: it may want to read there */
+    if (first)
+        first_ended(&end);
+}
+
+void end_process(struct process *process, const struct process_wait_reply *end) {
     uint32_t numbers = process->living;
+    process->end = *end;
+    process->end.pid = process->pid;
+    process->ending = true;
+    journal_settle();
     staged_strings_forget(context, staged_of(process));
     objects_destroy(context, process);
     for (; numbers != 0; numbers &= numbers - 1) { /* now no thread can come back from its call */
@@ -30,8 +49,14 @@ void end_process(struct process *process, const struct process_wait_reply *end) 
         if (thread->answer != 0)
             server_forget(thread->answer);
     }
-    process_end(&context->processes, process, end);
-    console_tell_foreground(); /* before the parent hears of the end: it may want to read there */
-    if (first)
-        first_ended(end);
+    ending_finish(process);
+}
+
+void ending_take_over(struct process *process) {
+    memset(objects_of(process), 0, sizeof *objects_of(process));
+    memset(staged_of(process), 0, sizeof *staged_of(process));
+    process->living = process->joinable = 0;
+    for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++)
+        if (thread_at(process, i) != NULL)
+            thread_at(process, i)->message_frame = FRAMES_NONE;
 }

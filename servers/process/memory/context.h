@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "kernel/abi/thread.h"
 #include "libsys/maker/layout.h"
 #include "libsys/maker/random.h"
 #include "servers/process/memory/vm_file.h"
@@ -42,6 +43,29 @@ struct context_work {
 #define WORK_SCRATCH_OFFSET (WORK_STACK_OFFSET + WORK_STACK_BYTES)
 #define WORK_BYTES (WORK_SCRATCH_OFFSET + PAGE_BYTES)
 
+/*
+ * Handlers on their way to a thread. From the moment when its registers are written, the rest has to follow: what this
+ * server has not done then, its successor does.
+ */
+struct context_handlers {
+    uint64_t written;               /* HANDLERS_WRITTEN | the thread's badge; 0: nothing is left to do */
+    struct pending_signals pending; /* afterwards */
+    uint64_t masked;
+};
+
+/* An identity that is being renewed (objects.h). */
+struct context_renewal {
+    uint32_t pid; /* 0: none */
+    uint32_t service;
+    uint64_t there[2]; /* slots that had it before */
+};
+
+/* The mappings that were changed last, and the last region that was added (pager.h). */
+struct context_change {
+    struct incarnation *incarnation;
+    uaddr_t start, end;
+};
+
 struct server_context {
     struct context_caps caps;
     struct frames frames;
@@ -49,13 +73,19 @@ struct server_context {
     struct page_allocator allocator;
     struct vm_files files;
     struct context_work work;
-    uaddr_t window;     /* where image files are mapped while they are looked at */
-    uint64_t priority;  /* of processes */
-    uint64_t cpu_count; /* CPUs that programs run on: 0 .. cpu_count - 1 */
+    struct memory_run bookkeeping; /* of `frames` */
+    uaddr_t window;                /* where image files are mapped while they are looked at */
+    uint64_t priority;             /* of processes */
+    uint64_t cpu_count;            /* CPUs that programs run on: 0 .. cpu_count - 1 */
     struct random random;
     bool fixed_addresses; /* no address randomisation, for debugging */
     struct process_table processes;
-    uint32_t told_foreground;             /* the group that the console was told last */
+    struct context_handlers handlers;
+    uint64_t paused; /* SUSPEND_... of the thread that was paused last, behind its badge; 0: it was told */
+    struct context_renewal renewal;
+    uint64_t woken;           /* by the call word_wake that is being served */
+    uint32_t told_foreground; /* the group that the console was told last */
+    struct context_change change, addition;
     cap_t services[CONTEXT_SERVICES_MAX]; /* of the system: endpoints without a badge, for process 1 */
     uint32_t service_count;
 };
@@ -66,3 +96,6 @@ struct server_context {
  */
 #define CONTEXT_SLOTS_KEPT 64U
 bool context_has_slots(const struct server_context *context);
+
+/* Map frames in this server's own space. Errors: the kernel's. */
+MUST_USE uint64_t context_map_own(const struct server_context *context, const struct memory_run *run, uaddr_t at);

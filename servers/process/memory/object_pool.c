@@ -1,5 +1,6 @@
 #include "servers/process/memory/object_pool.h"
 
+#include "kernel/abi/system.h"
 #include "libsys/program/program.h"
 
 /* Add a run of `wanted` frames, or of as many as there are in a row, but at least `least`. */
@@ -42,6 +43,13 @@ void object_pool_destroy(struct frames *frames, struct object_pool *pool) {
     for (uint32_t i = 0; i < pool->run_count; i++)
         frames_give(frames, &pool->runs[i]);
     pool->run_count = 0;
+}
+
+void object_pool_count(struct frames *frames, struct object_pool *pool) {
+    if (sys_system_info(INFO_POOL_BYTES, pool->cap).value < object_pool_page_count(pool) * PAGE_BYTES)
+        pool->run_count--; /* it had not been added yet */
+    for (uint32_t i = 0; i < pool->run_count; i++)
+        frames_reserve(frames, &pool->runs[i]);
 }
 
 uint64_t object_pool_page_count(const struct object_pool *pool) {

@@ -26,6 +26,9 @@ MUST_USE uint32_t object_pool_grow(struct frames *frames, struct object_pool *po
 /* Destroy a pool and all objects in it. */
 void object_pool_destroy(struct frames *frames, struct object_pool *pool);
 
+/* In place of a program that has died: count the pool's frames. */
+void object_pool_count(struct frames *frames, struct object_pool *pool);
+
 uint64_t object_pool_page_count(const struct object_pool *pool);
 
 /*

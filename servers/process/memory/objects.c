@@ -6,6 +6,8 @@
 #include "libsys/program/program.h"
 #include "libsys/proto/identity.h"
 #include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
+#include "servers/process/memory/recount.h"
 
 uaddr_t objects_message_at(const struct incarnation *incarnation, uint32_t number) {
     return LAYOUT_MESSAGE - incarnation->lowered + number * PAGE_BYTES;
@@ -14,14 +16,14 @@ uaddr_t objects_message_at(const struct incarnation *incarnation, uint32_t numbe
 cap_t objects_process_slot(uint32_t number) { return OBJECTS_SLOT_THREADS + number; }
 
 /* Make a message page, all zero: it must not show what others had in its frame. */
-static uint32_t make_message(struct server_context *context, struct process_thread *thread) {
+static uint32_t make_message(struct server_context *context, uint32_t *ret_frame) {
     uint32_t frame = frames_take_one(&context->frames);
     if (frame == FRAMES_NONE)
         return P_NO_MEMORY;
     struct memory_run page = frames_run_of(&context->frames, frame);
     uint32_t status = (uint32_t)sys_memory_fill(page.memory, page.offset_pages * PAGE_BYTES, PAGE_BYTES, 0).status;
     if (status == OK)
-        thread->message_frame = frame;
+        *ret_frame = frame;
     else
         frames_drop(&context->frames, frame);
     return status;
@@ -32,23 +34,64 @@ static void drop_message(struct server_context *context, struct process_thread *
     thread->message_frame = FRAMES_NONE;
 }
 
+static uint32_t give_process(const struct server_context *context, const struct process_objects *objects,
+                             const struct process_thread *thread) {
+    uint32_t number = thread_number(thread);
+    return (uint32_t)sys_cap_copy(objects->table, objects_process_slot(number), context->caps.endpoint,
+                                  ENDPOINT_CALL | ENDPOINT_GRANT, OBJECTS_BADGE(thread->process->pid, number))
+        .status;
+}
+
 /* Make what a thread number needs and keeps: message page and capability `process`. */
 static uint32_t prepare_number(struct server_context *context, const struct process_objects *objects,
                                struct process_thread *thread) {
-    uint32_t number = thread_number(thread);
-    uint32_t status = make_message(context, thread);
+    uint32_t frame;
+    uint32_t status = make_message(context, &frame);
+    if (status != OK)
+        return status;
+    status = give_process(context, objects, thread);
+    if (status == E_EXISTS) { /* a program before this one died before it could note the message page */
+        (void)sys_cap_delete(objects->table, objects_process_slot(thread_number(thread)));
+        status = give_process(context, objects, thread);
+    }
     if (status == OK)
-        status = (uint32_t)sys_cap_copy(objects->table, objects_process_slot(number), context->caps.endpoint,
-                                        ENDPOINT_CALL | ENDPOINT_GRANT, OBJECTS_BADGE(thread->process->pid, number))
-                     .status;
-    if (status != OK && thread->message_frame != FRAMES_NONE)
-        drop_message(context, thread);
+        thread->message_frame = frame;
+    else
+        frames_drop(&context->frames, frame);
     return status;
 }
 
 bool objects_resume(const struct process_thread *thread) {
     bool waits = thread->process->halted || thread->served_since_ns != 0; /* it waits for CONT; for its handlers */
     return waits || sys_thread_resume(thread->object).status == OK;
+}
+
+#define PAUSED_SHIFT 2U
+
+struct result objects_withdraw(struct server_context *context, const struct process_thread *thread) {
+    const struct journal_effect effect = {.rax = SYS_thread_suspend, .rdi = thread->object, .rsi = SUSPEND_WITHDRAW};
+    uint64_t badge = OBJECTS_BADGE(thread->process->pid, thread_number(thread));
+    uint64_t status = journal_read(&context->paused, &effect, badge << PAUSED_SHIFT);
+    return (struct result){status, status == OK ? context->paused & ((1U << PAUSED_SHIFT) - 1) : 0};
+}
+
+/* Tell a suspended thread that its call was withdrawn. */
+static void tell_withdrawn(struct server_context *context, const struct process_thread *thread) {
+    struct thread_state *state = (void *)program.message->data;
+    const struct journal_effect effect = {.rax = SYS_thread_write, .rdi = thread->object, .rsi = THREAD_REGISTERS};
+    if (sys_thread_read(thread->object, 0).status != OK)
+        return;
+    state->registers.rax = P_INTERRUPTED;
+    (void)journal_call(&context->paused, &effect, 0);
+}
+
+void objects_tell_withdrawn(struct server_context *context) {
+    uint64_t badge = context->paused >> PAUSED_SHIFT;
+    struct process *process = process_find(&context->processes, OBJECTS_BADGE_PID(badge));
+    bool withdrawn = context->paused == (badge << PAUSED_SHIFT | SUSPEND_WITHDRAWN);
+    if (withdrawn && process != NULL && (process->living >> OBJECTS_BADGE_NUMBER(badge) & 1) != 0)
+        tell_withdrawn(context, thread_at(process, OBJECTS_BADGE_NUMBER(badge)));
+    context->paused = 0;
 }
 
 /* Each nice value is a priority. */
@@ -158,6 +201,46 @@ void objects_destroy(struct server_context *context, struct process *process) {
         forget_identity(&objects->identities[i]);
 }
 
+void objects_take_over(struct server_context *context, struct process *process) {
+    struct process_objects *objects = objects_of(process);
+    page_allocator_hold(&context->allocator, process);
+    if (process->more != NULL)
+        page_allocator_hold(&context->allocator, process->more);
+    slot_claim(objects->pool.cap);
+    slot_claim(objects->table);
+    slot_claim(objects->incarnation.pool.cap);
+    slot_claim(objects->incarnation.space);
+    for (uint32_t i = 0; i < context->service_count; i++)
+        slot_claim(objects->identities[i].kept);
+    for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
+        slot_claim(at->object);
+    for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++) {
+        const struct process_thread *thread = thread_at(process, i);
+        if (thread != NULL && thread->message_frame != FRAMES_NONE)
+            frames_hold(&context->frames, thread->message_frame);
+    }
+    if (objects->incarnation.vm == NULL)
+        return; /* it has ended */
+    object_pool_count(&context->frames, &objects->pool);
+    incarnation_count(context, &objects->incarnation);
+    for (uint32_t i = 0; i < staged_of(process)->page_count; i++)
+        frames_reserve(&context->frames, &staged_of(process)->pages[i]);
+}
+
+uint32_t objects_map_messages(struct server_context *context, struct process *process) {
+    struct incarnation *incarnation = &objects_of(process)->incarnation;
+    uint32_t status = OK;
+    for (uint32_t i = 0; i < PROCESS_THREADS_MAX && (status == OK || status == E_EXISTS); i++) {
+        const struct process_thread *thread = thread_at(process, i);
+        uaddr_t at = objects_message_at(incarnation, i);
+        const struct vm_region *region = vm_find(incarnation->vm, at);
+        if (thread != NULL && thread->message_frame != FRAMES_NONE && region != NULL &&
+            region->kind == PROCESS_MAP_MESSAGE)
+            status = pager_map_message(context, incarnation, at, thread->message_frame);
+    }
+    return status == E_EXISTS ? (uint32_t)OK : status;
+}
+
 uint64_t objects_page_count(struct process *process) {
     const struct process_objects *objects = objects_of(process);
     uint64_t pages =
@@ -243,66 +326,89 @@ uint32_t objects_pass_all(struct server_context *context, struct process *from, 
     return status;
 }
 
-void objects_move_identities(struct process_objects *objects, const uint16_t *slots, uint32_t count) {
+void objects_move_identities(const struct process_objects *objects, const uint16_t *slots, uint32_t count,
+                             struct identity *ret_identities) {
     for (uint32_t i = 0; i < CONTEXT_SERVICES_MAX; i++) {
-        struct identity *identity = &objects->identities[i], moved = {.kept = identity->kept};
-        bool any = false;
+        const struct identity *identity = &objects->identities[i];
+        struct identity *moved = &ret_identities[i];
+        *moved = (struct identity){0};
         if (identity->kept == 0)
             continue;
         for (uint32_t given = 0; given < count; given++) {
             cap_t target = OBJECTS_SLOT_GIVEN + given;
             if (!lies_in(identity, slots[given]))
                 continue;
-            moved.slots[target / 64] |= 1ULL << target % 64;
-            any = true;
+            moved->slots[target / 64] |= 1ULL << target % 64;
+            moved->kept = identity->kept;
         }
-        *identity = moved;
-        if (!any)
-            forget_identity(identity);
     }
 }
 
-/* Replace the copies of an identity by capabilities with the process's present badge. */
+void objects_set_identities(struct process_objects *objects, const struct identity *identities) {
+    for (uint32_t i = 0; i < CONTEXT_SERVICES_MAX; i++)
+        if (identities[i].kept == 0 && objects->identities[i].kept != 0)
+            forget_identity(&objects->identities[i]);
+    memcpy(objects->identities, identities, sizeof objects->identities);
+}
+
+/* Replace the copies of an identity, which `renewal` names, by capabilities with the process's present badge. */
 static void renew_identity(const struct server_context *context, const struct process *process,
-                           const struct process_objects *objects, uint32_t service, struct identity *identity) {
+                           const struct process_objects *objects, struct identity *identity) {
+    const struct context_renewal *renewal = &context->renewal;
     uint64_t badge = IDENTITY_BADGE(process->pid, process->group);
     (void)sys_cap_delete(0, identity->kept);
-    bool lives = sys_cap_copy(0, identity->kept, context->services[service], RIGHTS_ALL, badge).status == OK;
+    bool lives = sys_cap_copy(0, identity->kept, context->services[renewal->service], RIGHTS_ALL, badge).status == OK;
     for (cap_t slot = OBJECTS_SLOT_GIVEN; slot < OBJECTS_TABLE_SLOTS; slot++) {
         if (!lies_in(identity, slot))
             continue;
-        bool there = objects_next_slot(objects, slot) == slot;
-        (void)sys_cap_delete(objects->table, slot);
+        bool there = (renewal->there[slot / 64] >> slot % 64 & 1) != 0;
+        if (there)
+            (void)sys_cap_delete(objects->table, slot);
         if (!there || !lives || sys_cap_copy(objects->table, slot, identity->kept, RIGHTS_ALL, 0).status != OK)
             identity->slots[slot / 64] &= ~(1ULL << slot % 64);
     }
+}
+
+/* Write down which copies of an identity are there, before they are not. */
+static void begin_renewal(struct context_renewal *renewal, const struct process *process,
+                          const struct process_objects *objects, uint32_t service) {
+    *renewal = (struct context_renewal){.service = service};
+    for (cap_t slot = OBJECTS_SLOT_GIVEN; slot < OBJECTS_TABLE_SLOTS; slot++)
+        if (lies_in(&objects->identities[service], slot) && objects_next_slot(objects, slot) == slot)
+            renewal->there[slot / 64] |= 1ULL << slot % 64;
+    __asm__ volatile("" : : : "memory"); /* last: now it counts */
+    renewal->pid = process->pid;
 }
 
 /*
  * Take back a call that no server has received yet: it would be refused, since its capability goes. The library then
  * makes it again. A call that waits at this server came by a capability that stays.
  */
-static void take_back_call(const struct process_thread *thread) {
-    struct thread_state *state = (void *)program.message->data;
-    uint64_t flags = thread->answer == 0 ? SUSPEND_WITHDRAW : 0;
-    bool withdrawn = sys_thread_suspend(thread->object, flags).value == SUSPEND_WITHDRAWN;
-    if (!withdrawn || sys_thread_read(thread->object, 0).status != OK)
-        return;
-    state->registers.rax = P_INTERRUPTED;
-    (void)sys_thread_write(thread->object, THREAD_REGISTERS);
+static void take_back_call(struct server_context *context, const struct process_thread *thread) {
+    if (thread->answer != 0)
+        (void)sys_thread_suspend(thread->object, 0);
+    else if (objects_withdraw(context, thread).value == SUSPEND_WITHDRAWN)
+        tell_withdrawn(context, thread);
 }
 
 /*
  * Renew all identities. Threads stay suspended meanwhile: none may call by a slot whose old capability is gone and
- * whose new one is not there yet.
+ * whose new one is not there yet. This call may have been begun by a program that has died.
  */
-static void renew_identities(const struct server_context *context, struct process *process) {
+static void renew_identities(struct server_context *context, struct process *process) {
     struct process_objects *objects = objects_of(process);
+    struct context_renewal *renewal = &context->renewal;
     for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
-        take_back_call(at);
-    for (uint32_t i = 0; i < context->service_count; i++)
-        if (is_held(&objects->identities[i]))
-            renew_identity(context, process, objects, i, &objects->identities[i]);
+        take_back_call(context, at);
+    for (uint32_t i = 0; i < context->service_count; i++) {
+        bool begun = renewal->pid == process->pid && renewal->service == i;
+        if (!begun && !is_held(&objects->identities[i]))
+            continue;
+        if (!begun)
+            begin_renewal(renewal, process, objects, i);
+        renew_identity(context, process, objects, &objects->identities[i]);
+        renewal->pid = 0;
+    }
     for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
         (void)objects_resume(at);
 }

@@ -90,6 +90,15 @@ static inline uint64_t objects_resume_flag(const struct process *process) {
     return process->halted ? 0 : (uint64_t)HANDOVER_RESUME;
 }
 
+/*
+ * Suspend a thread, with SUSPEND_WITHDRAW. If its call was withdrawn, context->paused says so until its registers are
+ * written, should this server end meanwhile.
+ */
+struct result objects_withdraw(struct server_context *context, const struct process_thread *thread);
+
+/* Tell the thread whose call was withdrawn, if a program before this one has not done it any more. */
+void objects_tell_withdrawn(struct server_context *context);
+
 /* Give a thread the priority that its process's nice value stands for. */
 MUST_USE uint32_t objects_set_priority(const struct server_context *context, const struct process_thread *thread);
 
@@ -108,6 +117,18 @@ void objects_drop_numbers(struct server_context *context, struct process *proces
 
 /* Destroy all that a process is made of; its threads stop first. */
 void objects_destroy(struct server_context *context, struct process *process);
+
+/*
+ * In place of a program that has died, after all counts were set to zero: claim the slots of a process and count its
+ * frames and pages.
+ */
+void objects_take_over(struct server_context *context, struct process *process);
+
+/*
+ * Once all is counted: map the message pages again of a process whose mappings were changed last. Errors: the
+ * kernel's.
+ */
+MUST_USE uint32_t objects_map_messages(struct server_context *context, struct process *process);
 
 /* All pages of a process: its record, kernel objects, page tables, memory, message pages. */
 uint64_t objects_page_count(struct process *process);
@@ -131,10 +152,14 @@ MUST_USE uint32_t objects_pass_all(struct server_context *context, struct proces
 cap_t objects_next_slot(const struct process_objects *objects, cap_t first);
 
 /*
- * Note that identities have moved from slots[i] to slot OBJECTS_SLOT_GIVEN + i (slots[i] = 0: none has), and that no
- * other slot has any.
+ * Compute the identities of a process once they have moved from slots[i] to slot OBJECTS_SLOT_GIVEN + i (slots[i] = 0:
+ * none has), and no other slot has any.
  */
-void objects_move_identities(struct process_objects *objects, const uint16_t *slots, uint32_t count);
+void objects_move_identities(const struct process_objects *objects, const uint16_t *slots, uint32_t count,
+                             struct identity *ret_identities);
+
+/* Let these be its identities; those that it had before and that are not among them go. */
+void objects_set_identities(struct process_objects *objects, const struct identity *identities);
 
 /*
  * Put a process into a group, perhaps the one that it is in. The badges of its capabilities of the system's services

@@ -3,6 +3,7 @@
 #include "libsys/program/program.h"
 #include "libsys/text/number.h"
 #include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
 
 #define POOL_PAGES 12U /* the pool's own page, top-level table, small objects, tables of a small program */
 
@@ -43,21 +44,15 @@ void incarnation_destroy(struct server_context *context, struct incarnation *inc
     *incarnation = (struct incarnation){0};
 }
 
+/* Before a range's mappings change: should this server end meanwhile, nothing is known of them. */
+static inline void note_change(struct server_context *context, struct incarnation *incarnation, uaddr_t start,
+                               uaddr_t end) {
+    context->change = (struct context_change){incarnation, start, end};
+}
+
 uint64_t incarnation_page_count(const struct incarnation *incarnation) {
     const struct vm *vm = incarnation->vm;
     return object_pool_page_count(&incarnation->pool) + (vm != NULL ? vm->frame_count + vm_record_count(vm) : 0);
-}
-
-#define OTHERS_SHIFT 10U /* parts of a page are counted in 1024ths */
-uint64_t incarnation_others_part(const struct server_context *context, struct incarnation *incarnation) {
-    uint64_t parts = 0;
-    for (struct vm_pages pages = vm_next_pages(incarnation->vm, 0, USER_LIMIT); pages.count > 0;
-         pages = vm_next_pages(incarnation->vm, pages.end, USER_LIMIT))
-        for (uint32_t i = 0; i < pages.count; i++) {
-            uint64_t others = frames_others(&context->frames, pages.entries[i] & VM_FRAME);
-            parts += (others << OTHERS_SHIFT) / (others + 1);
-        }
-    return parts >> OTHERS_SHIFT;
 }
 
 static uint32_t map_run(struct server_context *context, struct incarnation *incarnation, const struct memory_run *run,
@@ -175,16 +170,19 @@ static uint32_t bring_new(struct server_context *context, struct incarnation *in
         struct memory_run frame = {run.memory, run.offset_pages + i, 1};
         status = fill(&frame, region, page + i * PAGE_BYTES);
     }
-    if (status == OK)
+    uint32_t entry = frames_number_of(&context->frames, &run) | VM_MAPPED;
+    entry |= (region->rights & MEMORY_WRITE) != 0 ? VM_WRITABLE : 0;
+    if (status == OK) { /* before the mapping: what another CPU writes there must have its place */
+        for (uint32_t i = 0; i < run.page_count; i++)
+            entries[i] = entry + i;
         status = map_run(context, incarnation, &run, page, region->rights);
+        if (status != OK)
+            memset(entries, 0, run.page_count * sizeof *entries);
+    }
     if (status != OK) {
         frames_give(&context->frames, &run);
         return status;
     }
-    uint32_t entry = frames_number_of(&context->frames, &run) | VM_MAPPED;
-    entry |= (region->rights & MEMORY_WRITE) != 0 ? VM_WRITABLE : 0;
-    for (uint32_t i = 0; i < run.page_count; i++)
-        entries[i] = entry + i;
     vm->frame_count += run.page_count;
     vm->expected = page + run.page_count * PAGE_BYTES;
     return OK;
@@ -232,6 +230,7 @@ uint32_t pager_bring(struct server_context *context, struct incarnation *incarna
         return P_ADDRESS;
     if (region->kind == PROCESS_MAP_MESSAGE)
         return OK;
+    note_change(context, incarnation, page, page + PAGER_AHEAD * PAGE_BYTES);
     uint32_t *entry = vm_entry(incarnation->vm, page);
     if (entry != NULL && *entry != 0)
         return bring_present(context, incarnation, region, page, entry, access);
@@ -244,8 +243,11 @@ uint32_t pager_bring(struct server_context *context, struct incarnation *incarna
 
 /* ---- regions ---- */
 
-static uint32_t add_region(struct server_context *context, struct vm *vm, const struct vm_region *region) {
+static uint32_t add_region(struct server_context *context, struct incarnation *incarnation,
+                           const struct vm_region *region) {
+    struct vm *vm = incarnation->vm;
     uint32_t before = vm->regions.count;
+    context->addition = (struct context_change){incarnation, region->start, region->end};
     uint32_t status = vm_insert(&context->allocator, vm, region);
     if (region->file != NULL && vm->regions.count > before)
         region->file->holders++;
@@ -253,17 +255,22 @@ static uint32_t add_region(struct server_context *context, struct vm *vm, const 
 }
 
 uint32_t pager_add(struct server_context *context, struct incarnation *incarnation, const struct vm_region *region) {
-    uint32_t status = add_region(context, incarnation->vm, region);
+    uint32_t status = add_region(context, incarnation, region);
     return status != OK ? status : map_in_place(context, incarnation, region, region->start, region->end);
+}
+
+uint32_t pager_map_message(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
+                           uint32_t frame) {
+    struct memory_run page = frames_run_of(&context->frames, frame);
+    return map_run(context, incarnation, &page, at, MEMORY_READ | MEMORY_WRITE);
 }
 
 uint32_t pager_add_message(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
                            uint32_t frame) {
-    struct memory_run page = frames_run_of(&context->frames, frame);
     struct vm_region region = {
         .start = at, .end = at + PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .kind = PROCESS_MAP_MESSAGE};
     uint32_t status = pager_add(context, incarnation, &region);
-    return status == OK ? map_run(context, incarnation, &page, at, region.rights) : status;
+    return status == OK ? pager_map_message(context, incarnation, at, frame) : status;
 }
 
 /* Make region borders at both ends of a range. Each file whose region is cut in two gets one more holder. */
@@ -299,6 +306,7 @@ static uint32_t unmap_part(struct server_context *context, struct incarnation *i
 static uint32_t forget_mappings(struct server_context *context, struct incarnation *incarnation, uaddr_t start,
                                 uaddr_t end) {
     uint32_t status = OK;
+    note_change(context, incarnation, start, end);
     for (uaddr_t at = start; status == OK && at < end;) {
         const struct vm_region *region = vm_find(incarnation->vm, at);
         if (region == NULL) { /* a range may be the whole address space: where there is no region, nothing is mapped */
@@ -324,8 +332,10 @@ static uint32_t forget_mappings(struct server_context *context, struct incarnati
 /* Merge neighbouring regions that have become alike, in a range and at its ends. */
 static void join(struct server_context *context, struct vm *vm, uaddr_t start, uaddr_t end) {
     struct vm_file *file;
-    while (vm_join(&context->allocator, vm, start, end, &file))
+    while (vm_join(&context->allocator, vm, start, end, &file)) {
+        journal_settle(); /* there may be many */
         vm_file_drop(&context->files, file);
+    }
 }
 
 uint32_t pager_remove(struct server_context *context, struct incarnation *incarnation, uaddr_t start, uaddr_t end) {
@@ -365,6 +375,8 @@ uint32_t pager_protect(struct server_context *context, struct incarnation *incar
     status = forget_mappings(context, incarnation, start, end);
     for (uaddr_t at = start; status == OK && at < end;) {
         struct vm_region *region = vm_find(vm, at);
+        if (region->start == start || region->end == end) /* others are set again if this is interrupted */
+            journal_note(&region->rights, sizeof region->rights);
         region->rights = (uint8_t)rights;
         at = region->end;
     }
@@ -414,7 +426,7 @@ static uint32_t share_pages(struct server_context *context, struct vm *vm, const
 
 static uint32_t fork_region(struct server_context *context, struct incarnation *from, struct incarnation *to,
                             const struct vm_region *region) {
-    uint32_t status = add_region(context, to->vm, region);
+    uint32_t status = add_region(context, to, region);
     for (struct vm_pages pages = vm_next_pages(from->vm, region->start, region->end); status == OK && pages.count > 0;
          pages = vm_next_pages(from->vm, pages.end, region->end)) {
         if (!is_shared(region))
@@ -428,6 +440,7 @@ static uint32_t fork_region(struct server_context *context, struct incarnation *
 uint32_t pager_fork(struct server_context *context, struct incarnation *from, struct incarnation *to) {
     uint32_t status = OK;
     const struct vm_region *region = vm_region_after(from->vm, NULL);
+    note_change(context, from, 0, USER_LIMIT);
     for (; status == OK && region != NULL; region = vm_region_after(from->vm, region))
         if (region->kind != PROCESS_MAP_MESSAGE)
             status = fork_region(context, from, to, region);

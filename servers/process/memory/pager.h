@@ -55,6 +55,10 @@ MUST_USE uint32_t pager_add(struct server_context *context, struct incarnation *
 MUST_USE uint32_t pager_add_message(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
                                     uint32_t frame);
 
+/* Map it again where it is not mapped any more. Errors: E_EXISTS it is; the kernel's. */
+MUST_USE uint32_t pager_map_message(struct server_context *context, struct incarnation *incarnation, uaddr_t at,
+                                    uint32_t frame);
+
 /*
  * Bring the page at `at`, so that this access (one enum memory_right) succeeds.
  * Errors: P_ADDRESS no such access is allowed there; P_NO_MEMORY; the kernel's.
@@ -96,6 +100,3 @@ MUST_USE uint32_t pager_read(struct server_context *context, struct incarnation 
 
 /* Frames of pool and memory, and pages of the page allocator. A shared frame counts in full for every holder. */
 uint64_t incarnation_page_count(const struct incarnation *incarnation);
-
-/* The part of its frames that other holders account for: of a frame with n holders, (n - 1) / n. */
-uint64_t incarnation_others_part(const struct server_context *context, struct incarnation *incarnation);

@@ -1,6 +1,7 @@
 #include "servers/process/memory/pressure.h"
 
 #include "libsys/text/format.h"
+#include "servers/process/memory/recount.h"
 
 uint64_t pressure_reserve(uint64_t frame_count) {
     uint64_t part = frame_count / PRESSURE_RESERVE_PART;

@@ -1,8 +1,18 @@
 #include "servers/process/memory/staged_strings.h"
 
+#include <stddef.h>
+
 #include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
+
+static void note_lengths(const struct staged_strings *staged) {
+    journal_note(staged, offsetof(struct staged_strings, pages));
+}
 
 void staged_strings_forget(struct server_context *context, struct staged_strings *staged) {
+    if (staged->page_count == 0)
+        return;
+    note_lengths(staged);
     for (uint32_t i = 0; i < staged->page_count; i++)
         frames_give(&context->frames, &staged->pages[i]);
     staged->page_count = 0;
@@ -35,8 +45,10 @@ static uint32_t copy_in(const struct server_context *context, const struct stage
 
 uint32_t staged_strings_append(struct server_context *context, struct staged_strings *staged, uint64_t offset_bytes,
                                const void *bytes, uint64_t length_bytes) {
-    if (offset_bytes == 0)
+    if (offset_bytes == 0 && staged->page_count > 0) {
         staged_strings_forget(context, staged);
+        journal_settle(); /* the frames may be taken again */
+    }
     if (offset_bytes != staged->length_bytes || length_bytes > PAGE_BYTES)
         return P_ARGUMENT;
     if (staged->length_bytes + length_bytes > PROCESS_STAGE_MAX)
@@ -48,6 +60,7 @@ uint32_t staged_strings_append(struct server_context *context, struct staged_str
     }
     memcpy(context->work.bytes + WORK_SCRATCH_OFFSET, bytes, length_bytes);
     uint32_t status = copy_in(context, staged, length_bytes);
+    note_lengths(staged);
     if (status == OK)
         staged->length_bytes += (uint32_t)length_bytes;
     return status;
@@ -64,6 +77,5 @@ uint32_t staged_strings_collect(struct server_context *context, struct staged_st
                                            page->memory, page->offset_pages * PAGE_BYTES, part)
                      .status;
     }
-    staged_strings_forget(context, staged);
     return status;
 }

@@ -21,11 +21,9 @@ struct staged_strings {
 MUST_USE uint32_t staged_strings_append(struct server_context *context, struct staged_strings *staged,
                                         uint64_t offset_bytes, const void *bytes, uint64_t length_bytes);
 
-/*
- * Move all strings to the work area and forget them; *ret_length_bytes is their length. Errors: the kernel's; the
- * strings are forgotten all the same.
- */
+/* Copy all strings to the work area; *ret_length_bytes is their length. Errors: the kernel's. */
 MUST_USE uint32_t staged_strings_collect(struct server_context *context, struct staged_strings *staged,
                                          uint64_t *ret_length_bytes);
 
+/* Their frames may be taken again at once: it is the last thing in a change. */
 void staged_strings_forget(struct server_context *context, struct staged_strings *staged);

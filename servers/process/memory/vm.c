@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "libsys/wire/journal.h"
+
 #define LEAF_BYTES (VM_LEAF_PAGES * PAGE_BYTES)
 #define GROUP_PAGES VM_GROUP_PAGES
 
@@ -15,18 +17,22 @@ struct vm *vm_create(struct page_allocator *allocator) {
         return NULL;
     vm->last_region = &no_region;
     vm->last_leaf = &no_leaf;
-    vm->regions = (struct ordered){.element_bytes = sizeof(struct vm_region),
+    vm->regions = (struct ordered){.fresh = true,
+                                   .element_bytes = sizeof(struct vm_region),
                                    .count_max = VM_REGIONS_MAX,
                                    .own_max = VM_OWN_REGIONS,
                                    .own = (uint8_t *)vm->own_regions,
                                    .chunks = vm->region_chunks};
-    vm->leaves = (struct ordered){.element_bytes = sizeof(struct vm_leaf),
+    vm->leaves = (struct ordered){.fresh = true,
+                                  .element_bytes = sizeof(struct vm_leaf),
                                   .count_max = VM_LEAVES_MAX,
                                   .own_max = VM_OWN_LEAVES,
                                   .own = (uint8_t *)vm->own_leaves,
                                   .chunks = vm->leaf_chunks};
     return vm;
 }
+
+void vm_name(struct vm *vm) { vm->regions.fresh = vm->leaves.fresh = false; }
 
 void vm_destroy(struct page_allocator *allocator, struct vm *vm) {
     for (const struct vm_leaf *leaf = ordered_next(&vm->leaves, NULL); leaf != NULL;
@@ -44,6 +50,12 @@ uint64_t vm_record_count(const struct vm *vm) {
 /* ---- regions ---- */
 
 static uint64_t pages_of(const struct vm_region *region) { return (region->end - region->start) / PAGE_BYTES; }
+
+/* Before a member of a region changes: note it, unless nothing names the vm. */
+static void note(const struct vm *vm, const uint64_t *member) {
+    if (!vm->regions.fresh)
+        journal_note(member, sizeof *member);
+}
 
 struct vm_region *vm_next_region(const struct vm *vm, uaddr_t at) {
     struct vm_region *region = ordered_floor(&vm->regions, at);
@@ -118,10 +130,12 @@ uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct
     }
     if ((before != NULL && before->end > region->start) || (behind != NULL && behind->start < region->end))
         return E_EXISTS;
-    if (before != NULL && continues(before, region))
+    if (before != NULL && continues(before, region)) {
+        note(vm, &before->end);
         before->end = region->end;
-    else
+    } else {
         status = put(allocator, vm, region);
+    }
     if (status == OK)
         vm->page_count += pages_of(region);
     return status;
@@ -141,16 +155,21 @@ static uint32_t cut_at(struct page_allocator *allocator, struct vm *vm, uaddr_t 
     upper.start = at;
     upper.guarded = false;
     uint32_t status = put(allocator, vm, &upper);
-    if (status == OK)
-        ((struct vm_region *)ordered_floor(&vm->regions, at - 1))->end = at;
-    return status;
+    if (status != OK)
+        return status;
+    struct vm_region *lower = ordered_floor(&vm->regions, at - 1);
+    note(vm, &lower->end);
+    lower->end = at;
+    return OK;
 }
 
 /* Undo a cut. */
 static void heal_at(struct page_allocator *allocator, struct vm *vm, uaddr_t at) {
     uaddr_t end = vm_next_region(vm, at)->end;
     take_out(allocator, vm, at);
-    vm_next_region(vm, at - 1)->end = end;
+    struct vm_region *lower = vm_next_region(vm, at - 1);
+    note(vm, &lower->end);
+    lower->end = end;
 }
 
 uint32_t vm_cut(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end) {
@@ -196,17 +215,19 @@ void vm_remove(struct page_allocator *allocator, struct vm *vm, uaddr_t start, u
     if (region != NULL) {
         vm->page_count -= (region->end - start) / PAGE_BYTES;
         region->end = start;
+        journal_settle();
     }
     for (region = vm_next_region(vm, start); region != NULL && region->start < end;
          region = vm_next_region(vm, start)) {
         if (region->end > end) {
             vm->page_count -= (end - region->start) / PAGE_BYTES;
-            region->start = end;
             region->guarded = false;
+            region->start = end;
             return;
         }
         vm->page_count -= pages_of(region);
         take_out(allocator, vm, region->start);
+        journal_settle();
     }
 }
 
@@ -330,4 +351,21 @@ void vm_trim(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uad
         vm->last_leaf = &no_leaf;
         leaf = leaf_from(vm, number);
     }
+}
+
+/* ---- in place of a program that has died ---- */
+
+void vm_restart(struct vm *vm, struct page_allocator *allocator) {
+    vm->last_region = &no_region;
+    vm->last_leaf = &no_leaf;
+    vm->page_count = vm->frame_count = 0;
+    page_allocator_hold(allocator, vm);
+    ordered_restart(&vm->regions, allocator);
+    ordered_restart(&vm->leaves, allocator);
+    for (const struct vm_region *region = vm_region_after(vm, NULL); region != NULL;
+         region = vm_region_after(vm, region))
+        vm->page_count += pages_of(region);
+    for (const struct vm_leaf *leaf = ordered_next(&vm->leaves, NULL); leaf != NULL;
+         leaf = ordered_next(&vm->leaves, leaf))
+        page_allocator_hold(allocator, leaf->entries);
 }

@@ -69,6 +69,15 @@ _Static_assert(sizeof(struct vm) <= PAGE_BYTES, "a vm is one page");
 /* Make an empty vm. NULL: the page allocator has no page. */
 struct vm *vm_create(struct page_allocator *allocator);
 
+/* From now on something names the vm: its changes are noted (libsys/wire/journal.h). */
+void vm_name(struct vm *vm);
+
+/*
+ * In place of a program that has died: compute what is not noted but frame_count, which becomes 0; forget what points
+ * to that program; and tell the page allocator which pages the vm has.
+ */
+void vm_restart(struct vm *vm, struct page_allocator *allocator);
+
 /* Give back the leaves and the vm itself. The caller has given back the frames before, and all entries are 0. */
 void vm_destroy(struct page_allocator *allocator, struct vm *vm);
 
@@ -117,7 +126,8 @@ MUST_USE uint32_t vm_prepare_removal(struct page_allocator *allocator, struct vm
 
 /*
  * Remove a range after vm_prepare_removal: regions in it go, those that reach into it get shorter. The caller has given
- * back the frames before, and all entries in the range are 0.
+ * back the frames before, and all entries in the range are 0. Each region's end is whole by itself: a removal that was
+ * interrupted is to be made again.
  */
 void vm_remove(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 

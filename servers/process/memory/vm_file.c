@@ -23,3 +23,23 @@ void vm_file_drop(struct vm_files *files, struct vm_file *file) {
     file->next_free = files->free;
     files->free = file;
 }
+
+void vm_files_forget(struct vm_files *files) {
+    for (uint32_t i = 0; i < files->used_count; i++)
+        files->entries[i].holders = 0;
+}
+
+void vm_files_claim(struct vm_files *files) {
+    files->free = NULL;
+    files->held_count = 0;
+    for (uint32_t i = files->used_count; i > 0; i--) {
+        struct vm_file *file = &files->entries[i - 1];
+        if (file->holders > 0) {
+            slot_claim(file->memory);
+            files->held_count++;
+        } else {
+            *file = (struct vm_file){.next_free = files->free};
+            files->free = file;
+        }
+    }
+}

@@ -25,6 +25,13 @@ struct vm_files {
     uint32_t held_count; /* files that have a holder */
 };
 
+/*
+ * In place of a program that has died: forget the holders, whom incarnation_count() counts again; then forget the files
+ * that have none, and claim the others' slots. What is not claimed goes (libsys/wire/server.h).
+ */
+void vm_files_forget(struct vm_files *files);
+void vm_files_claim(struct vm_files *files);
+
 /* Add a file, with one holder; it owns the capability from now on. NULL: there are VM_FILES_MAX. */
 struct vm_file *vm_file_add(struct vm_files *files, cap_t memory, uint64_t offset_bytes, uint64_t size_bytes);
 void vm_file_drop(struct vm_files *files, struct vm_file *file);

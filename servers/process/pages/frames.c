@@ -41,6 +41,8 @@ void frames_start(struct frames *frames, void *bookkeeping) {
     frames->bits = bookkeeping;
     frames->sharers = (uint16_t *)(void *)((uint8_t *)bookkeeping + bitmap_bytes(frames));
     memset(bookkeeping, 0xff, bitmap_bytes(frames));
+    memset(frames->sharers, 0, frames->bit_count * sizeof frames->sharers[0]);
+    frames->managed_count = frames->hint = frames->last_region = 0;
     for (uint32_t i = 0; i < frames->region_count; i++) {
         mark(frames, frames->regions[i].first_bit, frames->regions[i].page_count, false);
         frames->managed_count += frames->regions[i].page_count;
@@ -190,6 +192,28 @@ void frames_drop(struct frames *frames, uint32_t frame) {
     frames->free_count++;
     if (frame < frames->hint)
         frames->hint = frame;
+}
+
+static inline void hold(struct frames *frames, uint32_t frame) {
+    uint64_t bit = 1ULL << frame % 64;
+    if ((frames->bits[frame / 64] & bit) != 0) {
+        frames->sharers[frame]++;
+        return;
+    }
+    frames->bits[frame / 64] |= bit;
+    frames->free_count--;
+}
+
+void frames_hold(struct frames *frames, uint32_t frame) { hold(frames, frame); }
+
+void frames_hold_all(struct frames *frames, const uint32_t *numbers, uint32_t count, uint32_t mask) {
+    for (uint32_t i = 0; i < count; i++)
+        hold(frames, numbers[i] & mask);
+}
+
+struct memory_run frames_find_run(const struct frames *frames, uint32_t frame) {
+    const struct frames_region *region = &frames->regions[find_region(frames, UINT64_MAX, frame)];
+    return (struct memory_run){region->memory, frame - region->first_bit, 1};
 }
 
 struct memory_run frames_run_of(struct frames *frames, uint32_t frame) {

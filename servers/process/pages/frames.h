@@ -42,7 +42,7 @@ bool frames_add_region(struct frames *frames, cap_t memory, uint64_t page_count)
 /* Bytes that frames_start needs, for the bitmap of all regions and the count of holders of each frame. */
 uint64_t frames_bookkeeping_bytes(const struct frames *frames);
 
-/* Make all frames free. bookkeeping: frames_bookkeeping_bytes() bytes, aligned to 8, all zero. */
+/* Make all frames free. bookkeeping: frames_bookkeeping_bytes() bytes, aligned to 8. */
 void frames_start(struct frames *frames, void *bookkeeping);
 
 /* Take frames that are known to be free. */
@@ -72,7 +72,11 @@ uint32_t frames_others(const struct frames *frames, uint32_t frame); /* holders 
 bool frames_is_shared(const struct frames *frames, uint32_t frame);
 /* Take away a holder; the last one's end frees the frame. */
 void frames_drop(struct frames *frames, uint32_t frame);
-/* The run that consists of this frame. */
+/* Add a holder, also the first one: for counting them all again. frames_hold_all: of many, in the bits `mask`. */
+void frames_hold(struct frames *frames, uint32_t frame);
+void frames_hold_all(struct frames *frames, const uint32_t *numbers, uint32_t count, uint32_t mask);
+/* The run that consists of this frame. frames_find_run changes nothing. */
 struct memory_run frames_run_of(struct frames *frames, uint32_t frame);
+struct memory_run frames_find_run(const struct frames *frames, uint32_t frame);
 /* The number of a run's first frame. */
 uint32_t frames_number_of(const struct frames *frames, const struct memory_run *run);

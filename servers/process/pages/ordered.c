@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
 
 static uint8_t *element_at(const struct ordered *ordered, const struct ordered_chunk *chunk, uint32_t index) {
     return chunk->elements + (uint64_t)index * ordered->element_bytes;
@@ -65,8 +66,30 @@ static void give(const struct ordered *ordered, struct page_allocator *allocator
         page_allocator_give(allocator, chunk->elements);
 }
 
+/*
+ * Before a change, unless nothing names the owner yet. `count` needs no note: it is the sum of the chunks' counts. The
+ * elements behind those that count need none either.
+ */
+static void note_chunks_from(const struct ordered *ordered, uint32_t number) {
+    if (ordered->fresh)
+        return;
+    journal_note(&ordered->chunks[number], (ordered->chunk_count - number) * sizeof ordered->chunks[0]);
+    journal_note(&ordered->chunk_count, sizeof ordered->chunk_count);
+}
+
+_Static_assert(sizeof(struct ordered_chunk) == 2 * sizeof(uint64_t), "the count is in a word of its own");
+
+/* Out of line: where something names the owner, insertions are rare. */
+__attribute__((noinline)) static void note_elements_from(const struct ordered *ordered,
+                                                         const struct ordered_chunk *chunk, uint32_t index) {
+    journal_note(&chunk->count, sizeof(uint64_t));
+    if (index < chunk->count)
+        journal_note(element_at(ordered, chunk, index), (uint64_t)(chunk->count - index) * ordered->element_bytes);
+}
+
 static void remove_chunk(struct ordered *ordered, struct page_allocator *allocator, uint32_t number) {
     struct ordered_chunk *chunk = &ordered->chunks[number];
+    note_chunks_from(ordered, number);
     give(ordered, allocator, chunk);
     ordered->chunk_count--;
     memmove(chunk, chunk + 1, (ordered->chunk_count - number) * sizeof *chunk);
@@ -79,6 +102,7 @@ static void merge(struct ordered *ordered, struct page_allocator *allocator, uin
     struct ordered_chunk *chunk = &ordered->chunks[number];
     if (chunk[0].count + chunk[1].count >= room_of(ordered, chunk))
         return;
+    note_chunks_from(ordered, number);
     memcpy(element_at(ordered, chunk, chunk->count), chunk[1].elements,
            (uint64_t)chunk[1].count * ordered->element_bytes);
     chunk->count += chunk[1].count;
@@ -98,6 +122,7 @@ __attribute__((noinline)) static bool make_room(struct ordered *ordered, struct 
         return false;
     bool own = chunk->elements == ordered->own, last = number + 1 == ordered->chunk_count;
     uint32_t kept = own ? 0 : last ? chunk->count - 1 : chunk->count / 2;
+    note_chunks_from(ordered, number);
     memcpy(page, element_at(ordered, chunk, kept), (uint64_t)(chunk->count - kept) * ordered->element_bytes);
     if (own) {
         chunk->elements = page;
@@ -128,6 +153,8 @@ uint32_t ordered_insert(struct ordered *ordered, struct page_allocator *allocato
     }
     uint32_t index = count_to(ordered, chunk, key);
     uint8_t *element = element_at(ordered, chunk, index);
+    if (!ordered->fresh)
+        note_elements_from(ordered, chunk, index);
     if (index < chunk->count)
         memmove(element + ordered->element_bytes, element, (uint64_t)(chunk->count - index) * ordered->element_bytes);
     *(uint64_t *)(void *)element = key;
@@ -142,6 +169,8 @@ void ordered_remove(struct ordered *ordered, struct page_allocator *allocator, u
     struct ordered_chunk *chunk = &ordered->chunks[number];
     uint32_t index = count_to(ordered, chunk, key) - 1;
     uint8_t *element = element_at(ordered, chunk, index);
+    if (!ordered->fresh)
+        note_elements_from(ordered, chunk, index);
     chunk->count--;
     ordered->count--;
     memmove(element, element + ordered->element_bytes, (uint64_t)(chunk->count - index) * ordered->element_bytes);
@@ -156,6 +185,15 @@ void ordered_remove(struct ordered *ordered, struct page_allocator *allocator, u
 void ordered_destroy(struct ordered *ordered, struct page_allocator *allocator) {
     while (ordered->chunk_count > 0)
         give(ordered, allocator, &ordered->chunks[--ordered->chunk_count]);
+}
+
+void ordered_restart(struct ordered *ordered, struct page_allocator *allocator) {
+    ordered->count = 0;
+    for (uint32_t i = 0; i < ordered->chunk_count; i++) {
+        ordered->count += ordered->chunks[i].count;
+        if (ordered->chunks[i].elements != ordered->own)
+            page_allocator_hold(allocator, ordered->chunks[i].elements);
+    }
 }
 
 uint64_t ordered_page_count(const struct ordered *ordered) {

@@ -27,6 +27,7 @@ struct ordered {
     uint32_t element_bytes;
     uint32_t count_max;
     uint32_t own_max;             /* elements that fit into `own` */
+    bool fresh;                   /* nothing names the owner yet: changes are not noted (libsys/wire/journal.h) */
     uint8_t *own;                 /* the owner's room */
     struct ordered_chunk *chunks; /* ORDERED_CHUNKS of count_max */
 };
@@ -65,6 +66,9 @@ void ordered_remove(struct ordered *ordered, struct page_allocator *allocator, u
 
 /* Give back all pages. */
 void ordered_destroy(struct ordered *ordered, struct page_allocator *allocator);
+
+/* In place of a program that has died: count the elements, and tell the page allocator which pages are in use. */
+void ordered_restart(struct ordered *ordered, struct page_allocator *allocator);
 
 /* Pages taken from the page allocator. */
 uint64_t ordered_page_count(const struct ordered *ordered);

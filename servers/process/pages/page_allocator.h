@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "libsys/wire/protocol.h"
@@ -16,9 +17,9 @@
 #define PAGE_ALLOCATOR_KEPT 64U
 #define PAGE_ALLOCATOR_SPARE_MAX 12U /* what two processes need */
 
-/* Unused mapped pages: lists through the first word of each. Clean ones are zero except for that word. */
+/* Unused mapped pages: lists of 1 + number, linked through `next`; 0 = the end. Clean ones are zero. */
 struct spare_pages {
-    void *clean, *other;
+    uint16_t clean, other;
     uint32_t count;
 };
 
@@ -29,8 +30,11 @@ struct page_allocator {
     uint32_t kept, spare_max;                 /* PAGE_ALLOCATOR_KEPT, PAGE_ALLOCATOR_SPARE_MAX */
     struct spare_pages kept_spare;            /* of the first `kept` pages */
     struct spare_pages more_spare;            /* of the others, at most spare_max */
+    struct spare_pages given;                 /* given back by a change that may still be undone */
     uint32_t lowest_free;                     /* no page below this number is unmapped */
+    uint32_t mapped_end;                      /* no page from this number on was ever mapped */
     uint32_t frame[PAGE_ALLOCATOR_PAGES_MAX]; /* by page: FRAMES_NONE = not mapped */
+    uint16_t next[PAGE_ALLOCATOR_PAGES_MAX];
 };
 
 /* Errors: P_NO_MEMORY the frames do not suffice for the pages that are kept. */
@@ -41,6 +45,8 @@ MUST_USE uint32_t page_allocator_init(struct page_allocator *allocator, struct f
  * (less PAGE_ALLOCATOR_RESERVE while frames have a floor).
  */
 void *page_allocator_take(struct page_allocator *allocator, uint64_t zero_bytes);
+
+/* Give back a page. It keeps its content until page_allocator_settle(), and is not taken before. */
 void page_allocator_give(struct page_allocator *allocator, void *page);
 
 /*
@@ -49,7 +55,28 @@ void page_allocator_give(struct page_allocator *allocator, void *page);
  */
 void page_allocator_give_clean(struct page_allocator *allocator, void *page);
 
+/* The changes by which pages were given back are whole: these pages may be taken. */
+void page_allocator_settle_given(struct page_allocator *allocator);
+static inline void page_allocator_settle(struct page_allocator *allocator) {
+    if (allocator->given.count > 0)
+        page_allocator_settle_given(allocator);
+}
+
 /* Mapped pages that are not in use. */
 static inline uint32_t page_allocator_spare_count(const struct page_allocator *allocator) {
-    return allocator->kept_spare.count + allocator->more_spare.count;
+    return allocator->kept_spare.count + allocator->more_spare.count + allocator->given.count;
 }
+
+/*
+ * In place of a program that has died: map its pages again, where they were. It changes nothing else. Errors: the
+ * kernel's.
+ */
+MUST_USE uint64_t page_allocator_map_again(const struct page_allocator *allocator, cap_t space);
+
+/*
+ * Then tell the pages that are in use from the others: forget all, name each that a record lies in, and count their
+ * frames.
+ */
+void page_allocator_forget(struct page_allocator *allocator);
+void page_allocator_hold(struct page_allocator *allocator, const void *page);
+void page_allocator_count(struct page_allocator *allocator);

@@ -12,6 +12,7 @@
 #include "servers/process/ending/report.h"
 #include "servers/process/memory/mappings.h"
 #include "servers/process/programs/elf_image.h"
+#include "servers/process/programs/exec_rest.h"
 #include "servers/process/programs/strings.h"
 
 /* The environment string cap:NAME=SLOT. */
@@ -232,13 +233,18 @@ static uint32_t build_incarnation(struct server_context *context, struct new_pro
     return status == OK ? pager_add_message(context, incarnation, message, thread->message_frame) : status;
 }
 
-static uint32_t hand_over(const struct new_program *launch, cap_t thread, const struct incarnation *incarnation,
-                          uint64_t flags, char *reason) {
-    memcpy(program.message->data, &launch->entry, sizeof launch->entry);
-    struct result result = sys_thread_handover(thread, incarnation->space, flags);
-    if (result.status == E_AUDIT)
+/* A handover that comes with the change of one word. `entry` is where the thread starts. */
+static struct journal_effect hand_over(const struct thread_registers *entry, cap_t thread, cap_t space,
+                                       uint64_t flags) {
+    memcpy(program.message->data, entry, sizeof *entry);
+    return (struct journal_effect){.rax = SYS_thread_handover, .rdi = thread, .rsi = space, .rdx = flags};
+}
+
+static uint32_t explain(const struct new_program *launch, const struct incarnation *incarnation, uint64_t status,
+                        char *reason) {
+    if (status == E_AUDIT)
         report_refusal(launch->path, incarnation, &launch->entry, reason);
-    return (uint32_t)result.status;
+    return (uint32_t)status;
 }
 
 /*
@@ -306,13 +312,19 @@ uint32_t launch_spawn(struct server_context *context, struct process *parent, co
     if (status == OK)
         status = build_incarnation(context, &launch, thread, &objects->incarnation, reason);
     close_image(context, &launch);
-    if (status == OK)
-        status = hand_over(&launch, thread->object, &objects->incarnation, objects_resume_flag(process), reason);
+    if (status == OK) {
+        memcpy(program.message->data, &launch.entry, sizeof launch.entry);
+        status = explain(&launch, &objects->incarnation,
+                         sys_thread_handover(thread->object, objects->incarnation.space, 0).status, reason);
+    }
     if (status != OK) {
         undo(context, process);
         return status;
     }
     process_set_name(process, launch.path);
+    vm_name(objects->incarnation.vm);
+    process->goes_on = true; /* once this server can't take it back any more */
+    list_move(&context->processes.due, &process->in_due);
     *ret_process = process;
     return OK;
 }
@@ -333,36 +345,6 @@ static uint32_t hold_given(struct new_program *of, const struct process_objects 
     return status;
 }
 
-static void drop_held(const struct new_program *of, cap_t *held) {
-    for (uint32_t i = 0; i < of->given_count; i++)
-        slot_drop(&held[i]);
-}
-
-/* Does the capability in this slot stay where it is? */
-static bool stays(const struct new_program *of, cap_t slot, cap_t process_slot) {
-    cap_t i = slot - OBJECTS_SLOT_GIVEN;
-    return slot >= OBJECTS_SLOT_GIVEN ? i < of->given_count && of->given[i].slot == slot : slot == process_slot;
-}
-
-/* Delete capabilities that the new program is not to have, and move the others to their slots. */
-static void keep_given(const struct new_program *of, struct process_objects *objects, cap_t process_slot, cap_t *held) {
-    uint16_t slots[OBJECTS_GIVEN_MAX];
-    cap_t slot = 0;
-    while ((slot = objects_next_slot(objects, slot + 1)) != 0) {
-        while (stays(of, slot, process_slot))
-            slot++; /* many in a row */
-        if (slot < OBJECTS_TABLE_SLOTS)
-            (void)sys_cap_delete(objects->table, slot);
-    }
-    for (uint32_t i = 0; i < of->given_count; i++) {
-        slots[i] = of->given[i].slot;
-        if (held[i] != 0)
-            (void)sys_cap_move(objects->table, OBJECTS_SLOT_GIVEN + i, held[i]); /* fails if it has died meanwhile */
-    }
-    objects_move_identities(objects, slots, of->given_count);
-    drop_held(of, held);
-}
-
 /* Stop all threads of the process except `caller`. resume_siblings undoes that. */
 static uint32_t stop_siblings(struct process_thread *caller) {
     uint32_t status = OK;
@@ -380,62 +362,52 @@ static void resume_siblings(struct process_thread *caller) {
             (void)objects_resume(at);
 }
 
-static void end_siblings(struct server_context *context, struct process_thread *caller) {
-    struct process *process = caller->process;
-    for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at)) {
-        if (at == caller)
-            continue;
-        process->past_time_ns += objects_thread_time_ns(at);
-        objects_remove_thread(at);
-        thread_end(&context->processes, at);
-        if (at->answer != 0)
-            server_forget(at->answer);
-    }
-    process->joinable = 0;
-    objects_drop_numbers(context, process, caller);
-}
-
-/* Forget the state of a process and its thread that belonged to the old program. */
-static void forget_program(struct process *process, struct process_thread *caller) {
-    signals_after_exec(&process->signals);
-    caller->pending = 0;
-    caller->signal_stack_bytes = 0;
-    caller->detached = false;
-}
-
-uint32_t launch_exec(struct server_context *context, struct process_thread *caller,
-                     const struct launch_request *request, char *reason) {
-    static struct incarnation next; /* large, and one at a time */
-    static cap_t held[OBJECTS_GIVEN_MAX];
-    struct process *process = caller->process;
-    struct process_objects *objects = objects_of(process);
-    memset(&next, 0, sizeof next);
+/* Build the program that is to run in the caller's process, and write down what is to be done once it does. */
+static uint32_t prepare_exec(struct server_context *context, struct process_thread *caller,
+                             const struct launch_request *request, char *reason) {
+    struct launch_exec_rest *rest = &launch_exec_rest;
+    struct process_objects *objects = objects_of(caller->process);
+    memset(&rest->next, 0, sizeof rest->next); /* nothing is held */
+    rest->deleted = false;
     uint32_t status = open_image(context, &launch, request, caller->process->pid, reason);
     if (status == OK)
         status = read_given(&launch, OBJECTS_TABLE_SLOTS, reason);
     if (status == OK)
-        status = hold_given(&launch, objects, held, reason);
+        status = hold_given(&launch, objects, rest->held, reason);
     if (status == OK) {
         write_notes(&launch, thread_number(caller));
-        status = build_incarnation(context, &launch, caller, &next, reason);
+        status = build_incarnation(context, &launch, caller, &rest->next, reason);
     }
     close_image(context, &launch);
+    rest->given_count = launch.given_count;
+    for (uint32_t i = 0; i < launch.given_count; i++)
+        rest->slots[i] = launch.given[i].slot;
+    objects_move_identities(objects, rest->slots, rest->given_count, rest->identities);
+    memcpy(rest->path, launch.path, sizeof rest->path);
+    return status;
+}
+
+uint32_t launch_exec(struct server_context *context, struct process_thread *caller,
+                     const struct launch_request *request, char *reason) {
+    struct launch_exec_rest *rest = &launch_exec_rest;
+    struct process *process = caller->process;
+    uint64_t badge = OBJECTS_BADGE(process->pid, thread_number(caller));
+    uint32_t status = prepare_exec(context, caller, request, reason);
     if (status == OK)
         status = stop_siblings(caller);
-    if (status == OK)
-        status = hand_over(&launch, caller->object, &next, objects_resume_flag(process), reason);
+    if (status == OK) {
+        const struct journal_effect effect =
+            hand_over(&launch.entry, caller->object, rest->next.space, objects_resume_flag(process));
+        journal_settle();
+        status = explain(&launch, &rest->next, journal_call(&rest->thread, &effect, EXEC_HANDED_OVER | badge), reason);
+    }
     if (status != OK) {
         resume_siblings(caller);
-        incarnation_destroy(context, &next);
-        drop_held(&launch, held);
+        incarnation_destroy(context, &rest->next);
+        launch_exec_drop_held();
         return status;
     }
-    end_siblings(context, caller);
-    incarnation_destroy(context, &objects->incarnation);
-    objects->incarnation = next;
-    keep_given(&launch, objects, objects_process_slot(thread_number(caller)), held);
-    forget_program(process, caller);
-    process_set_name(process, launch.path);
+    launch_exec_finish(context);
     return OK;
 }
 
@@ -453,7 +425,20 @@ uint32_t launch_read_registers(cap_t thread, uint64_t answer, struct thread_regi
     return OK;
 }
 
-uint32_t launch_fork(struct server_context *context, struct process_thread *caller, struct process **ret_child) {
+/* Copy what a child has of its parent besides memory and capabilities. */
+static void inherit(struct process_thread *thread, const struct process_thread *caller) {
+    struct process *child = thread->process;
+    const struct process *parent = caller->process;
+    memcpy(child->name, parent->name, sizeof child->name);
+    thread->id = caller->id; /* the copied memory knows it by this id */
+    child->signals = parent->signals;
+    child->signals.pending = 0;
+    thread->masked = caller->masked;
+    thread->signal_stack = caller->signal_stack;
+    thread->signal_stack_bytes = caller->signal_stack_bytes;
+}
+
+uint32_t launch_fork(struct server_context *context, struct process_thread *caller, uint64_t *ret_pid) {
     struct process *parent = caller->process, *child;
     struct process_thread *thread;
     char reason[PROTOCOL_REASON_MAX];
@@ -476,21 +461,14 @@ uint32_t launch_fork(struct server_context *context, struct process_thread *call
     if (status == OK && thread_fpu_in(program.message)->components != 0)
         status = (uint32_t)sys_thread_write(thread->object, THREAD_FPU).status;
     if (status == OK) {
-        memcpy(program.message->data, &entry, sizeof entry);
+        inherit(thread, caller);
+        vm_name(to->incarnation.vm);
+        *ret_pid = child->pid;
         uint64_t flags = objects_resume_flag(child) | HANDOVER_ABSENT_ENTRY | HANDOVER_ABSENT_STACK | HANDOVER_KEEP_FPU;
-        status = (uint32_t)sys_thread_handover(thread->object, to->incarnation.space, flags).status;
+        const struct journal_effect effect = hand_over(&entry, thread->object, to->incarnation.space, flags);
+        status = (uint32_t)server_call_and_decide(&served_server, &effect);
     }
-    if (status != OK) {
+    if (status != OK)
         undo(context, child);
-        return status;
-    }
-    memcpy(child->name, parent->name, sizeof child->name);
-    thread->id = caller->id; /* the copied memory knows it by this id */
-    child->signals = parent->signals;
-    child->signals.pending = 0;
-    thread->masked = caller->masked;
-    thread->signal_stack = caller->signal_stack;
-    thread->signal_stack_bytes = caller->signal_stack_bytes;
-    *ret_child = child;
-    return OK;
+    return status;
 }

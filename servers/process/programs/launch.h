@@ -2,12 +2,13 @@
  * Starting programs: spawn makes a process, exec puts another program into one, fork copies one.
  *
  * Each builds everything on the side, and touches nothing that exists until one handover commits it. A failure before
- * that destroys what was built: the k-th kernel call may fail, for every k.
+ * that destroys what was built: the k-th kernel call may fail, for every k. If this server ends before, its successor
+ * finds one noted word that names a new process, and takes it back: all else then belongs to nobody.
  */
 #pragma once
 
 #include "kernel/abi/thread.h"
-#include "servers/process/memory/objects.h"
+#include "servers/process/answers/answer.h"
 
 struct launch_request {
     char path[PROCESS_PATH_MAX + 1]; /* zero-terminated */
@@ -17,7 +18,8 @@ struct launch_request {
 };
 
 /*
- * Make a process that runs a program, child of `parent`. NULL: the strings name slots of this server.
+ * Make a process that runs a program, child of `parent`. NULL: the strings name slots of this server. It starts with
+ * the next delivery_run().
  * Errors: see process_spawn in libsys/proto/process.h; `reason` (PROTOCOL_REASON_MAX bytes) may say more.
  */
 MUST_USE uint32_t launch_spawn(struct server_context *context, struct process *parent,
@@ -25,10 +27,10 @@ MUST_USE uint32_t launch_spawn(struct server_context *context, struct process *p
 
 /*
  * Copy the process of `caller`, which waits for the answer to its fork. Of its threads only `caller` is in the copy,
- * where fork has returned 0. Errors: P_LIMIT; P_NO_MEMORY; the kernel's.
+ * where fork has returned 0. *ret_pid is complete and the call decided when the child starts.
+ * Errors: P_LIMIT; P_NO_MEMORY; the kernel's.
  */
-MUST_USE uint32_t launch_fork(struct server_context *context, struct process_thread *caller,
-                              struct process **ret_child);
+MUST_USE uint32_t launch_fork(struct server_context *context, struct process_thread *caller, uint64_t *ret_pid);
 
 /*
  * Put another program into the process of `caller`, which waits for the answer to its call. All other threads stop

@@ -14,7 +14,7 @@
 struct account {
     uint32_t above; /* number of the account in which this one counts; account 0 is above all others */
     uint32_t owner; /* pid of the process that set the limit */
-    uint32_t count; /* of processes; 0: the account is free (account 0 never is) */
+    uint32_t count; /* of processes; 0: the account is free (account 0 never is). It is not noted: it can be counted */
     uint64_t most;
 };
 
@@ -27,6 +27,9 @@ void accounts_init(struct accounts *accounts);
 /* Count one more process. False: a limit is reached. */
 bool accounts_join(struct accounts *accounts, uint32_t number);
 void accounts_leave(struct accounts *accounts, uint32_t number);
+
+/* Count one more process again, after all counts were set to 0: it had joined before. */
+void accounts_count(struct accounts *accounts, uint32_t number);
 
 /* Does whoever counts in account `number` count in `above`, too? */
 bool accounts_counts_in(const struct accounts *accounts, uint32_t number, uint32_t above);

@@ -1,5 +1,6 @@
 #include "servers/process/records/foreground.h"
 
+#include "libsys/wire/journal.h"
 #include "servers/process/records/group.h"
 
 bool foreground_may_name(const struct process_table *table, const struct process *caller) {
@@ -7,8 +8,9 @@ bool foreground_may_name(const struct process_table *table, const struct process
 }
 
 void foreground_name(struct process_table *table, struct process *caller, uint32_t group) {
+    journal_note(&table->foreground, sizeof table->foreground + sizeof table->keys_group + sizeof table->keys);
     table->foreground = group;
-    caller->named = group;
+    JOURNAL_SET(caller->named, group);
     table->keys = 0; /* the group may go on after a stop: the key that stopped it must not reach later processes */
 }
 

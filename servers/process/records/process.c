@@ -1,6 +1,7 @@
 #include "servers/process/records/process.h"
 
 #include "libsys/text/string.h"
+#include "libsys/wire/journal.h"
 #include "servers/process/records/foreground.h"
 
 #define PID_LAST 0x7fffffffU /* then pids start over */
@@ -21,7 +22,7 @@ static bool is_group_or_session(const struct process_table *table, uint32_t numb
 }
 
 static uint32_t next_pid(struct process_table *table) {
-    uint32_t pid = table->last_pid;
+    uint32_t pid = (uint32_t)table->last_pid;
     do {
         table->pids_repeat |= pid == PID_LAST;
         pid = pid == PID_LAST ? PROCESS_FIRST : pid + 1;
@@ -62,10 +63,10 @@ uint32_t process_begin(struct process_table *table, uint32_t parent, struct proc
     if (model != NULL)
         list_add(&model->children, &process->sibling);
     list_add(&table->groups[process->group % PROCESS_GROUPS], &process->in_group);
-    table->entries[pid % PROCESS_MAX] = process;
+    JOURNAL_SET(table->entries[pid % PROCESS_MAX], process);
     if (pid == PROCESS_FIRST)
         table->foreground = process->group;
-    table->last_pid = pid;
+    JOURNAL_SET(table->last_pid, pid);
     table->count++;
     *ret_process = process;
     return OK;
@@ -82,7 +83,7 @@ void process_forget(struct process_table *table, struct process *process) {
     list_remove(&process->in_due);
     forget_wakes(table, process);
     accounts_leave(&table->accounts, process->account);
-    table->entries[process->pid % PROCESS_MAX] = NULL;
+    JOURNAL_SET(table->entries[process->pid % PROCESS_MAX], NULL);
     table->count--;
     foreground_leave(table, process, process->group);
     if (process->more != NULL)
@@ -185,6 +186,7 @@ static void make_orphans(struct process_table *table, const struct process *pare
 /* The parent is told when the message at hand has been dealt with, together with all else that is due. */
 static void note_news(struct process_table *table, struct process *parent, struct process *process) {
     process->untold = true;
+    process->news_order = ++table->last_order;
     list_move(&parent->news, &process->sibling);
     list_move(&table->due, &process->in_due);
 }
@@ -244,7 +246,7 @@ struct process_wait_reply process_tell(struct process_table *table, struct proce
         return reply;
     }
     reply = (struct process_wait_reply){.pid = child->pid, .end = child->tells, .value = child->tells_signal};
-    child->tells = 0;
+    JOURNAL_SET(child->tells, 0);
     list_move(&process_parent(table, child)->children, &child->sibling);
     return reply;
 }
@@ -268,7 +270,7 @@ uint32_t process_find_news(const struct process_table *table, struct process *ca
 
 void process_enter_group(struct process_table *table, struct process *process, uint32_t group) {
     uint32_t left = process->group;
-    process->group = group;
+    JOURNAL_SET(process->group, group);
     list_move(&table->groups[group % PROCESS_GROUPS], &process->in_group);
     foreground_leave(table, process, left);
 }

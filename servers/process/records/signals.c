@@ -25,16 +25,16 @@ void signals_raise(struct signals *signals, uint64_t *thread_pending, uint64_t s
 
 bool signals_are_due(uint64_t pending, uint64_t masked) { return (pending & (~masked | UNMASKABLE)) != 0; }
 
-enum signal_action signals_take(struct signals *signals, uint64_t *thread_pending, uint64_t masked, uint32_t pid,
-                                struct taken_signal *ret_taken) {
-    uint64_t due = (signals->pending | *thread_pending) & (~masked | UNMASKABLE);
+enum signal_action signals_take(const struct signals *signals, struct pending_signals *pending, uint64_t masked,
+                                uint32_t pid, struct taken_signal *ret_taken) {
+    uint64_t due = (pending->process | pending->thread) & (~masked | UNMASKABLE);
     if (due == 0)
         return SIGNAL_NOTHING;
     if ((due & UNMASKABLE) != 0)
         due &= UNMASKABLE;
     uint64_t signal = (uint64_t)__builtin_ctzll(due) + 1, bit = signal_bit(signal);
-    bool for_thread = (*thread_pending & bit) != 0;
-    *(for_thread ? thread_pending : &signals->pending) &= ~bit;
+    bool for_thread = (pending->thread & bit) != 0;
+    *(for_thread ? &pending->thread : &pending->process) &= ~bit;
     *ret_taken = (struct taken_signal){signal, for_thread ? pid : signals->senders[signal - 1]};
     if ((signals->handled & bit) != 0)
         return SIGNAL_HANDLE;

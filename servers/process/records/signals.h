@@ -48,12 +48,17 @@ struct taken_signal {
     uint32_t sender; /* 0 = no process */
 };
 
+/* What is pending for a process, and for one of its threads alone. */
+struct pending_signals {
+    uint64_t process, thread;
+};
+
 /*
  * Take the next pending signal that a thread of process `pid` does not mask. Returns what it does. KILL and STOP come
  * first.
  */
-enum signal_action signals_take(struct signals *signals, uint64_t *thread_pending, uint64_t masked, uint32_t pid,
-                                struct taken_signal *ret_taken);
+enum signal_action signals_take(const struct signals *signals, struct pending_signals *pending, uint64_t masked,
+                                uint32_t pid, struct taken_signal *ret_taken);
 
 /* Would signals_take find one among these pending signals? */
 bool signals_are_due(uint64_t pending, uint64_t masked);

@@ -9,10 +9,16 @@
  *          `-- news        those that have ended, stopped or gone on, and whose parent has not asked yet
  *   groups[group % PROCESS_GROUPS]
  *   due                    those with a signal that may be delivered, or with news that the parent was not told yet
+ *
+ * The table and the records outlive the program (libsys/program/keep.h). Lists, timers and counts are not noted before
+ * they change: restart.h computes them from the records.
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "libsys/proto/process.h"
+#include "libsys/wire/journal.h"
 #include "servers/process/pages/page_allocator.h"
 #include "servers/process/records/accounts.h"
 #include "servers/process/records/list.h"
@@ -40,12 +46,15 @@ enum thread_wait {
 struct process_thread {
     struct process *process;
     uint32_t id;
-    uint16_t waits;           /* enum thread_wait */
-    bool waits_with_mask;     /* in signal_wait, or about to run the handler that ends it */
-    bool detached;            /* it can't be joined */
-    cap_t answer;             /* if it waits: the slot of the right to answer */
-    uint64_t wait_for;        /* WAITS: a pid, or PROCESS_ANY; JOINS: a thread; WAITS_WORD: the address */
-    uint32_t wait_flags;      /* WAITS */
+    uint16_t waits;       /* enum thread_wait */
+    bool waits_with_mask; /* in signal_wait, or about to run the handler that ends it */
+    bool detached;        /* it can't be joined */
+    cap_t answer;         /* if it waits: the slot of the right to answer */
+    uint64_t wait_for;    /* WAITS: a pid, or PROCESS_ANY; JOINS: a thread; WAITS_WORD: the address */
+    union {
+        uint32_t wait_flags; /* WAITS */
+        uint32_t wait_order; /* WAITS_WORD: lower ones have waited longer */
+    };
     uint32_t message_frame;   /* FRAMES_NONE: this number was not used yet */
     struct wake wake;         /* SLEEPS; the timeout of WAITS_WORD; RUNS: when to look again, see served_since_ns */
     uint64_t masked, pending; /* signals: bit n - 1 = signal n; pending: for this thread only */
@@ -74,16 +83,19 @@ struct process {
     uint32_t pid;
     uint32_t parent; /* 0 = none */
     uint32_t group, session;
-    uint32_t named;    /* the group that it made the foreground last; 0 = none */
-    bool orphan;       /* its parent has ended: process 1 counts as its parent, but can't wait for it */
-    bool ended;        /* it has ended, and its parent has not waited for it yet */
-    bool halted;       /* stopped by a signal, whatever its threads do */
-    bool goes_on;      /* its threads run again once what is due for it is delivered (it is in `due`) */
-    uint32_t living;   /* threads: bit n = number n */
-    uint32_t joinable; /* ... that have ended and that nobody has joined */
-    uint32_t tells;    /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = nothing */
-    bool hangs_up;     /* its group was orphaned with a stopped member: HUP and CONT are to come (it is in `due`) */
-    bool untold;       /* it has ended, stopped or gone on, and its parent is to hear of it (it is in `due`) */
+    uint32_t named; /* the group that it made the foreground last; 0 = none */
+    uint32_t tells; /* PROCESS_STOPPED or CONTINUED: its parent has not asked about it yet; 0 = nothing */
+    /* These seven are noted together: process_note_state(). */
+    bool orphan;         /* its parent has ended: process 1 counts as its parent, but can't wait for it */
+    bool ended;          /* it has ended, and its parent has not waited for it yet */
+    bool ending;         /* ... or is about to, whatever happens: `end` says how (ending.h) */
+    bool halted;         /* stopped by a signal, whatever its threads do */
+    bool goes_on;        /* its threads run again once what is due for it is delivered (it is in `due`) */
+    bool hangs_up;       /* its group was orphaned with a stopped member: HUP and CONT are to come (it is in `due`) */
+    bool untold;         /* it has ended, stopped or gone on, and its parent is to hear of it (it is in `due`) */
+    uint32_t living;     /* threads: bit n = number n */
+    uint32_t joinable;   /* ... that have ended and that nobody has joined */
+    uint32_t news_order; /* in its parent's news: lower ones are older */
     uint64_t tells_signal;
     uint64_t past_time_ns; /* CPU time of its threads that have ended */
     struct links sibling;  /* in its parent's children or news */
@@ -101,13 +113,22 @@ struct process {
     struct process_thread first; /* number 0 */
 };
 
+_Static_assert(offsetof(struct process, living) - offsetof(struct process, orphan) == sizeof(uint64_t),
+               "one word has its state");
+
+/* Note a process's state before it changes (libsys/wire/journal.h). */
+static inline void process_note_state(const struct process *process) {
+    journal_note(&process->orphan, sizeof(uint64_t));
+}
+
 struct process_table {
     struct page_allocator *allocator;
     uint64_t record_bytes;
-    uint32_t last_pid;
+    uint64_t last_pid;
     bool pids_repeat; /* pids have started over once */
     uint32_t count;
     uint32_t thread_count;
+    uint32_t last_order; /* of news, and of waits for words */
     uint32_t foreground; /* group, see foreground.h */
     uint32_t keys_group; /* the group that `keys` was for */
     uint64_t keys;       /* signals of Ctrl-C and Ctrl-Z; bit n - 1 = signal n */

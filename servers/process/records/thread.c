@@ -24,6 +24,10 @@ uint32_t thread_begin(struct process_table *table, struct process *process, uint
     struct process_thread *thread = thread_at(process, number);
     uint32_t frame = thread->message_frame; /* the message frame stays, and the id goes on from the last one */
     uint32_t id = thread->process == NULL ? number : thread->id + PROCESS_THREADS_MAX;
+    if (process->living != 0) { /* else the process is new, and nothing names it yet */
+        journal_note(thread, offsetof(struct process_thread, wait_for));
+        thread_note_numbers(process);
+    }
     *thread = (struct process_thread){
         .process = process, .id = id & INT32_MAX, .message_frame = frame, .wake = {.kind = WAKE_THREAD}};
     process->living |= 1U << number;

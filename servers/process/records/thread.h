@@ -29,6 +29,11 @@ static inline struct process_thread *thread_at(struct process *process, uint32_t
 MUST_USE uint32_t thread_begin(struct process_table *table, struct process *process, uint32_t number,
                                struct process_thread **ret_thread);
 
+/* Note which threads live and which can be joined, before that changes (libsys/wire/journal.h). */
+static inline void thread_note_numbers(const struct process *process) {
+    journal_note(&process->living, sizeof process->living + sizeof process->joinable);
+}
+
 /* Note that a thread has ended. thread_keep says whether it can be joined. */
 void thread_end(struct process_table *table, struct process_thread *thread);
 

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "libsys/wire/journal.h"
+
 static void put(struct wakes *wakes, uint32_t position, struct wake *wake) {
     wakes->heap[position] = wake;
     wake->position = position;
@@ -32,9 +34,9 @@ static void take_out(struct wakes *wakes, struct wake *wake) {
 void wakes_set(struct wakes *wakes, struct wake *wake, uint64_t at_ns) {
     if (wake->position != 0)
         take_out(wakes, wake);
+    wake->at_ns = at_ns;
     if (at_ns == DEADLINE_NEVER)
         return;
-    wake->at_ns = at_ns;
     wakes->count++;
     sift(wakes, wakes->count, wake);
 }
@@ -43,6 +45,12 @@ struct wake *wakes_take(struct wakes *wakes, uint64_t now_ns) {
     struct wake *wake = wakes->count > 0 ? wakes->heap[1] : NULL;
     if (wake == NULL || wake->at_ns > now_ns)
         return NULL;
+    journal_note(wake, sizeof *wake);
     take_out(wakes, wake);
     return wake;
+}
+
+void wakes_set_again(struct wakes *wakes, struct wake *wake, bool set) {
+    wake->position = 0;
+    wakes_set(wakes, wake, set ? wake->at_ns : DEADLINE_NEVER);
 }

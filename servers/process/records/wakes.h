@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/abi/syscall.h"
@@ -17,7 +18,7 @@ enum wake_kind {
 
 /* One timer, a member of the structure that it wakes. position 0, as after zeroing: it is not set. */
 struct wake {
-    uint64_t at_ns;
+    uint64_t at_ns;    /* the last time that it was set to; DEADLINE_NEVER, too */
     uint32_t position; /* in the heap, from 1 on */
     enum wake_kind kind;
 };
@@ -43,5 +44,11 @@ static inline uint64_t wakes_next(const struct wakes *wakes) {
     return wakes->count > 0 ? wakes->heap[1]->at_ns : DEADLINE_NEVER;
 }
 
-/* Take out a timer whose time has come. NULL: there is none. */
+/* Take out a timer whose time has come, and note it (libsys/wire/journal.h). NULL: there is none. */
 struct wake *wakes_take(struct wakes *wakes, uint64_t now_ns);
+
+/*
+ * In place of a program that has died, after `count` was set to 0: set a timer to its time, whatever its position was;
+ * `set` false: it is not set.
+ */
+void wakes_set_again(struct wakes *wakes, struct wake *wake, bool set);
