@@ -23,7 +23,7 @@ static void push(struct writer *to, const void *bytes, uint64_t length_bytes) {
         return;
     }
     to->at -= length_bytes;
-    memcpy(to->buffer + to->at, bytes, length_bytes);
+    __builtin_memcpy(to->buffer + to->at, bytes, length_bytes); /* most are of one word: a move */
 }
 
 /* Push `length_bytes` zeroes, and as many more as make here() a multiple of `align`. */
@@ -59,7 +59,7 @@ static void push_pointers(struct writer *to, const struct string_block *block, u
     uint64_t offset = 0;
     for (uint64_t i = 0; i < block->count; i++) {
         uint64_t pointer = base + offset;
-        memcpy(to->buffer + to->at + i * sizeof pointer, &pointer, sizeof pointer);
+        __builtin_memcpy(to->buffer + to->at + i * sizeof pointer, &pointer, sizeof pointer);
         offset += strlen(block->bytes + offset) + 1;
     }
 }

@@ -99,7 +99,7 @@ static uint32_t read_given(struct new_program *launch, cap_t slot_limit, char *r
                           block->count, OBJECTS_GIVEN_MAX);
         return P_LIMIT;
     }
-    for (uint64_t i = 0; i < block->count; i++, entry += strlen(entry) + 1) {
+    for (uint64_t i = 0; i < block->count; i++) {
         uint32_t name_length;
         cap_t slot;
         uint32_t status = capability_text_read(entry, slot_limit, &name_length, &slot);
@@ -109,6 +109,8 @@ static uint32_t read_given(struct new_program *launch, cap_t slot_limit, char *r
             return status;
         }
         launch->given[launch->given_count++] = (struct given_cap){entry, (uint8_t)name_length, (uint16_t)slot};
+        entry += name_length; /* the name was read already */
+        entry += strlen(entry) + 1;
     }
     return OK;
 }
@@ -127,7 +129,7 @@ static uint32_t check_passed(struct given_cap *given, uint32_t status, char *rea
 
 /* Append to the notes: by hand, since each program gets a note for each of its capabilities. */
 static void put(struct new_program *launch, const char *bytes, size_t length) {
-    memcpy(launch->notes + launch->note_block.length_bytes, bytes, length);
+    __builtin_memcpy(launch->notes + launch->note_block.length_bytes, bytes, length); /* most are of a few bytes */
     launch->note_block.length_bytes += length;
 }
 

@@ -49,6 +49,6 @@ bool strings_divide(char *bytes, uint64_t length_bytes, const struct process_str
     ret_strings->arguments = cut(&rest, announced->argument_count);
     struct string_block environment = cut(&rest, announced->environment_count);
     ret_strings->environment = pack(bytes + ret_strings->arguments.length_bytes, &environment);
-    ret_strings->capabilities = cut(&rest, announced->capability_count);
+    ret_strings->capabilities = rest;
     return true;
 }
