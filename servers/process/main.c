@@ -134,6 +134,7 @@ static bool start_first(struct server_context *context, int argc, char **argv) {
     static struct launch_request request;
     static char reason[PROTOCOL_REASON_MAX];
     struct process *first;
+    context->service_count = 0; /* a program before this one may have died here */
     uint64_t offset = WORK_STRINGS_OFFSET + strlen(argv[1]) + 1;
     memcpy(context->work.bytes + WORK_STRINGS_OFFSET, argv[1], strlen(argv[1]) + 1);
     for (int i = 2; i < argc; i++)
@@ -215,10 +216,10 @@ static bool start(struct server_context *context, int argc, char **argv) {
         log_print("process: events or slots: %s", status_text(status));
         return false;
     }
-    if (follows) {
+    if (follows)
         recovery_finish(context);
+    if (context->processes.last_pid != 0)
         return true;
-    }
     log_print("process: %lu frames, %lu of them free", context->frames.managed_count, context->frames.free_count);
     return start_first(context, argc - options, argv + options);
 }

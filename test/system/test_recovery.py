@@ -1,8 +1,8 @@
 """Servers that are killed at random times while programs use them: `./baton run --storm`.
 
 The suite test/restart/ kills at chosen places of a server's code. Here a kill can come between any two instructions of
-console, files and pipes, and what the machine prints has to be the same, byte for byte. RECOVERY_MINUTES=10 goes on for
-as long, with all programs that test these servers, and other seeds, times and numbers of CPUs.
+console, files, pipes and process, and what the machine prints has to be the same, byte for byte. RECOVERY_MINUTES=10
+goes on for as long, with all programs that test these servers, and other seeds, times and numbers of CPUs.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ MEAN_US = 20000
 MEAN_OF_MANY_US = 100000  # on several CPUs, of which a host may have fewer: what they do takes longer
 FILES_MEAN_US = 2000
 SWAP_MEAN_US = 5000
+PROCESS_MEAN_US = 20000  # the first end comes while the server starts the first program
 MEANS_US = (1000, 3000, 10000, 50000)  # of the long form
 KILLS_MIN = 10  # in a session; a fast host ends it before many more have come
 CPUS = ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus"))
 LINES = 10
 SCRIPT_LINES = 1000
 TYPED = 15  # times that the console is ended while lines are typed
-NAMES = ("console", "files", "pipes")
+NAMES = ("console", "files", "pipes", "process")
 MACHINE_SECONDS = "400"  # an emulator with more CPUs than a busy host can spare is slow
 
 # Readers that wait for a pipe, writers that wait for room, open files, and much on the screen.
@@ -110,6 +111,13 @@ class Recovery(Sessions):
         expected, _ = self.session("filetest")
         got, kills = self.session("filetest", "--storm", f"{SEED},{FILES_MEAN_US},files")
         self.compare(expected, got, f"--storm {SEED},{FILES_MEAN_US},files")
+        self.assertGreater(kills, KILLS_MIN)
+
+    def test_processes_are_the_same(self) -> None:
+        """Forks, execs, waits and faults, with their server ended in the middle, from its start on."""
+        expected, _ = self.session("exectest")
+        got, kills = self.session("exectest", "--storm", f"{SEED},{PROCESS_MEAN_US},process")
+        self.compare(expected, got, f"--storm {SEED},{PROCESS_MEAN_US},process")
         self.assertGreater(kills, KILLS_MIN)
 
 
