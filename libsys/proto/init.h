@@ -69,7 +69,8 @@ struct init_read_log_reply {
 
 /*
  * End a server and start it again, where its clients do not see it if it keeps its state (docs/recovery.md). Errors:
- * P_NOT_FOUND no server of this name; P_OPERATION its manifest does not allow it; P_BUSY it has ended already.
+ * P_NOT_FOUND no server of this name; P_OPERATION its manifest does not allow it; P_BUSY it has ended already, or is at
+ * a call that must not be interrupted: ask again a little later.
  */
 struct init_restart_request {
     char name[INIT_NAME_MAX]; /* zero-terminated */

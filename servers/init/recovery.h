@@ -12,7 +12,10 @@ MUST_USE bool recovery_start(void);
 /* A program has ended with these registers. Start it again, now or a little later, or see to it that it is gone. */
 void recovery_of(struct child *child, enum init_end end, const struct thread_registers *dead);
 
-/* End a program and start it again. Errors: P_OPERATION its manifest has no `restart`; P_BUSY it has ended already. */
+/*
+ * End a program and start it again. Errors: P_OPERATION its manifest has no `restart`; P_BUSY it has ended already, or
+ * is within cap_delete.
+ */
 MUST_USE uint32_t recovery_request(struct child *child);
 
 /* The timer has come: start what is due, and look for programs that hang. */

@@ -1,10 +1,15 @@
 #include "libsys/maker/fault.h"
 #include "libsys/program/program.h"
 #include "libsys/proto/init.h"
+#include "libsys/proto/process.h"
 #include "libsys/runtime/print.h"
+#include "libsys/text/number.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/status_text.h"
 #include "userland/lib/command.h"
+
+#define TRIES 100U
+#define TRY_AGAIN_NS (10 * NS_PER_MS)
 
 static const char usage[] = "servers [restart NAME]    list the servers; or end one and start it again";
 
@@ -47,13 +52,25 @@ static int list(void) {
     return status == P_END ? 0 : command_complain("servers", "%s", status_text(status));
 }
 
+/* Ask again while the server is busy with what init does not interrupt, or is about to come back. */
+static uint32_t ask(const struct init_restart_request *request) {
+    struct init_restart_reply reply;
+    struct process_sleep_reply slept;
+    uint32_t status = init_restart(program_cap("init"), request, &reply, NULL);
+    for (uint32_t i = 1; i < TRIES && status == P_BUSY; i++) {
+        const struct process_sleep_request pause = {.until_ns = program_time_in(TRY_AGAIN_NS)};
+        (void)process_sleep(program_process(), &pause, &slept, NULL); /* if it can't, it just asks sooner */
+        status = init_restart(program_cap("init"), request, &reply, NULL);
+    }
+    return status;
+}
+
 static int restart(const char *name) {
     struct init_restart_request request = {{0}};
-    struct init_restart_reply reply;
     if (strlen(name) >= sizeof request.name)
         return command_complain("servers", "%s: no such server", name);
     memcpy(request.name, name, strlen(name));
-    uint32_t status = init_restart(program_cap("init"), &request, &reply, NULL);
+    uint32_t status = ask(&request);
     switch (status) {
     case OK:
         return 0;
