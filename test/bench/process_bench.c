@@ -272,15 +272,16 @@ static uint64_t free_bytes(void) {
 }
 
 /* End a server that keeps its state, and call its successor. */
-static void restart_row(void) {
-    const struct init_restart_request restart = {"pipes"};
+static void restart_row(const char *row, const char *server) {
+    struct init_restart_request restart = {{0}};
     struct init_restart_reply restarted;
     const struct server_counter_request request = {0};
     struct server_counter_reply reply;
-    BENCH("restart_server", RESTARTS, {
+    memcpy(restart.name, server, strlen(server));
+    BENCH(row, RESTARTS, {
         if (init_restart(program_cap("init"), &restart, &restarted, NULL) != OK ||
-            server_counter(program_cap("pipes"), &request, &reply) != OK)
-            fail("a restart of the server pipes");
+            server_counter(program_cap(server), &request, &reply) != OK)
+            fail("a restart of a server");
     });
 }
 
@@ -324,8 +325,10 @@ int main(int argument_count, char **arguments, char **environment) {
     memory_rows();
     signal_row();
     thread_row();
+    restart_row("restart_process", "process");
     crowd_rows();
-    restart_row();
+    restart_row("restart_process_1000", "process");
+    restart_row("restart_server", "pipes");
     bench_put("ok 1 - bench\n");
     end(0);
 }
