@@ -169,20 +169,22 @@ static bool is_due(const struct process_thread *thread) {
 
 #define HANDLERS_WRITTEN (1ULL << 63)
 
-void delivery_finish(void) {
+/* What the written registers mean for the records. */
+static inline void finish(struct process_thread *thread) {
     struct context_handlers *handlers = &context->handlers;
-    uint64_t badge = handlers->written & ~HANDLERS_WRITTEN;
-    if (handlers->written == 0)
-        return;
-    struct process *process = process_find(&context->processes, OBJECTS_BADGE_PID(badge));
-    struct process_thread *thread = thread_at(process, OBJECTS_BADGE_NUMBER(badge));
-    process->signals.pending = handlers->pending.process;
+    thread->process->signals.pending = handlers->pending.process;
     thread->pending = handlers->pending.thread;
     thread->masked = handlers->masked;
     thread->waits_with_mask = false;
     context->paused = 0;
     __asm__ volatile("" : : : "memory"); /* last */
     handlers->written = 0;
+}
+
+void delivery_finish(void) {
+    uint64_t badge = context->handlers.written & ~HANDLERS_WRITTEN;
+    if (badge != 0)
+        finish(thread_at(process_find(&context->processes, OBJECTS_BADGE_PID(badge)), OBJECTS_BADGE_NUMBER(badge)));
 }
 
 /*
@@ -211,7 +213,7 @@ static bool enter_handlers(const struct process_thread *thread, struct thread_re
  * Let a paused thread go on with these registers, in its handlers, and with the FPU's initial state if it has another
  * one (has_fpu).
  */
-static bool go_on(const struct process_thread *thread, const struct thread_registers *registers, bool has_fpu) {
+static bool go_on(struct process_thread *thread, const struct thread_registers *registers, bool has_fpu) {
     const struct journal_effect effect = {
         .rax = SYS_thread_write, .rdi = thread->object, .rsi = THREAD_REGISTERS | (has_fpu ? (uint64_t)THREAD_FPU : 0)};
     uint64_t written = HANDLERS_WRITTEN | OBJECTS_BADGE(thread->process->pid, thread_number(thread));
@@ -219,7 +221,7 @@ static bool go_on(const struct process_thread *thread, const struct thread_regis
     thread_fpu_in(program.message)->components = 0;
     if (journal_call(&context->handlers.written, &effect, written) != OK)
         return false;
-    delivery_finish();
+    finish(thread);
     return objects_resume(thread);
 }
 
