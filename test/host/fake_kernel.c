@@ -220,8 +220,20 @@ struct result sys_cap_query(cap_t slot) {
     return (struct result){OK, fake_objects[*cap].type | derived};
 }
 
+uint64_t fake_seen_changes;
+
+/* Count a change of a table that a running thread uses. */
+static void note_seen(cap_t table) {
+    for (uint32_t i = 1; i < OBJECTS_MAX; i++) {
+        const struct fake_object *thread = &fake_objects[i];
+        bool runs = thread->type == OBJECT_THREAD && thread->space != 0 && !thread->suspended;
+        fake_seen_changes += runs && table != 0 && thread->config.table == table ? 1 : 0;
+    }
+}
+
 struct result sys_cap_delete(cap_t table, cap_t slot) {
     uint32_t *victim = fake_slot_of(table, slot);
+    note_seen(table);
     if (victim != NULL)
         clear(victim);
     return status(victim == NULL && slot != 0 ? E_CAP : OK);

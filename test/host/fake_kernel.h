@@ -85,6 +85,7 @@ bool fake_thread_runs(cap_t thread, struct thread_registers *ret_entry);
 void fake_set_run_state(cap_t thread, uint64_t run_state);
 bool fake_is_suspended(cap_t thread);
 extern uint64_t fake_resume_count; /* of all threads together */
+extern uint64_t fake_seen_changes; /* deletions from tables whose threads run */
 
 /* Let the thread be in a call that a server serves now, or have its answer. */
 void fake_set_served(cap_t thread, bool served);

@@ -238,7 +238,7 @@ struct result sys_thread_handover(cap_t thread, cap_t space, uint64_t flags) {
     target->space = fake_index(root);
     target->entry = entry;
     target->run_state = THREAD_STOPPED;
-    target->suspended = false;
+    target->suspended = (flags & HANDOVER_RESUME) == 0;
     return status(OK);
 }
 

@@ -437,6 +437,20 @@ static void exec_keeps_what_is_named(void) {
           !fake_table_has(objects->table, 50));
 }
 
+/* On another CPU the new program would see its capabilities being sorted out. So it does not run yet. */
+static void exec_on_another_cpu_waits(void) {
+    world_start(400);
+    CHECK_EQUAL(world_start_first(), OK);
+    served_context.cpu_count = 2;
+    CHECK_EQUAL(sys_cap_copy(world_objects(1)->table, 40, FAKE_CAP_EVENTS, RIGHTS_ALL, 0).status, OK);
+    fake_seen_changes = 0;
+    CHECK_EQUAL(world_exec(1), SERVER_DEFERRED);
+    CHECK(!fake_table_has(world_objects(1)->table, 40));
+    CHECK_EQUAL(fake_seen_changes, 0);
+    CHECK(!fake_is_suspended(world_thread(1)));
+    served_context.cpu_count = 1;
+}
+
 /* A revoked capability does not keep its holder from starting programs. */
 static void dead_capabilities_are_left_out(void) {
     uint64_t pid;
@@ -451,5 +465,5 @@ SUITE(CASE(new_process_finds_everything), CASE(writable_pages_are_private), CASE
       CASE(addresses_are_random), CASE(addresses_are_kept_or_fixed), CASE(alignment_of_an_image_is_kept),
       CASE(rest_of_a_segment_is_zero), CASE(spawn_fails_at_every_call), CASE(exec_fails_at_every_call),
       CASE(memory_runs_out_at_every_frame), CASE(refusals_have_reasons), CASE(refused_handover_is_explained),
-      CASE(report_of_a_refused_handover_may_fail), CASE(exec_keeps_what_is_named),
+      CASE(report_of_a_refused_handover_may_fail), CASE(exec_keeps_what_is_named), CASE(exec_on_another_cpu_waits),
       CASE(dead_capabilities_are_left_out));

@@ -89,4 +89,6 @@ void launch_exec_finish(struct server_context *context) {
     staged_strings_forget(context, staged_of(process));
     journal_settle();
     rest->thread = 0;
+    if (context->cpu_count > 1)
+        (void)objects_resume(caller);
 }

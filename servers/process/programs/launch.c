@@ -397,9 +397,9 @@ uint32_t launch_exec(struct server_context *context, struct process_thread *call
     uint32_t status = prepare_exec(context, caller, request, reason);
     if (status == OK)
         status = stop_siblings(caller);
-    if (status == OK) {
-        const struct journal_effect effect =
-            hand_over(&launch.entry, caller->object, rest->next.space, objects_resume_flag(process));
+    if (status == OK) { /* on another CPU it would run, and look for capabilities, before they are moved */
+        uint64_t flags = context->cpu_count > 1 ? 0 : objects_resume_flag(process);
+        const struct journal_effect effect = hand_over(&launch.entry, caller->object, rest->next.space, flags);
         journal_settle();
         status = explain(&launch, &rest->next, journal_call(&rest->thread, &effect, EXEC_HANDED_OVER | badge), reason);
     }
