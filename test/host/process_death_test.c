@@ -190,6 +190,7 @@ enum fact {
     OBJECTS,
     POOL_FRAMES,
     SUSPENDED,
+    TOLD,
     FACTS
 };
 static const char *const fact_names[FACTS] = {"status",
@@ -209,7 +210,8 @@ static const char *const fact_names[FACTS] = {"status",
                                               "capabilities of others",
                                               "objects",
                                               "frames of pools",
-                                              "suspended threads"};
+                                              "suspended threads",
+                                              "threads told to repeat a call"};
 static uint64_t undisturbed[STEPS_MAX][FACTS];
 static uint64_t point_counts[STEPS_MAX];
 static uint32_t step_number, victim_step;
@@ -217,13 +219,16 @@ static uint64_t victim_point, second_point;
 static bool records, differs;
 static jmp_buf stopped;
 
-static uint64_t count_suspended(void) {
-    uint64_t count = 0;
+/* Threads of all processes that are suspended, and those whose calls were taken back. */
+static void count_threads(uint64_t *ret_suspended, uint64_t *ret_told) {
+    struct thread_registers entry;
     struct process *process;
+    *ret_suspended = *ret_told = 0;
     for (uint64_t pid = 0; (process = process_find_from(&context->processes, pid)) != NULL; pid = process->pid + 1ULL)
-        for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
-            count += fake_is_suspended(at->object);
-    return count;
+        for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at)) {
+            *ret_suspended += fake_is_suspended(at->object);
+            *ret_told += fake_thread_runs(at->object, &entry) && entry.rax == P_INTERRUPTED;
+        }
 }
 
 static void step(void) {
@@ -236,6 +241,8 @@ static void step(void) {
 /* End a step: what can be seen from outside. Mappings are not counted, since pages come again when they are touched. */
 static void seen(uint64_t status, uint64_t value) {
     struct world_trace trace = world_look();
+    uint64_t suspended, told;
+    count_threads(&suspended, &told);
     uint64_t now[FACTS] = {[STATUS] = status,
                            [VALUE] = value,
                            [ANSWERS] = world_late.count,
@@ -253,7 +260,8 @@ static void seen(uint64_t status, uint64_t value) {
                            [OTHER_CAPS] = trace.kernel.other_caps,
                            [OBJECTS] = trace.kernel.objects,
                            [POOL_FRAMES] = trace.kernel.pool_frames,
-                           [SUSPENDED] = count_suspended()};
+                           [SUSPENDED] = suspended,
+                           [TOLD] = told};
     if (records) {
         memcpy(undisturbed[step_number], now, sizeof now);
         point_counts[step_number] = points;
@@ -403,6 +411,8 @@ static void signal_steps(uint64_t pid, uint64_t other) {
     (void)CALL(pid, 2, 1, 0, 3);
     (void)CALL(pid, 38, 0, PROCESS_LIMIT_PROCESSES, 5, 9);
     (void)CALL(pid, 37, 3, 0, PROCESS_LIMIT_PROCESSES);
+    fake_set_run_state(world_thread(pid), THREAD_IN_CALL); /* at a server that has not taken the call */
+    (void)CALL(1, 26, 0, pid, pid);
     (void)CALL(pid, 26, 0, 0, 0);
     (void)CALL(pid, 27, 2, 0);
     (void)CALL(other, 28, 1, 0);
