@@ -95,12 +95,15 @@ static uint32_t cap_count_of(const struct server *server) {
 static void follow(struct server *server, cap_t table) {
     enum server_stage stage = stage_of(server);
     bool call_is_over = stage != SERVER_RECEIVED && stage != SERVER_COPIED;
-    for (uint32_t i = 0; i < cap_count_of(server); i++)
+    uint32_t cap_count = cap_count_of(server);
+    for (uint32_t i = 0; i < cap_count; i++)
         slot_claim(server->call.reply_caps[i]);
     recover_received(server->receive, call_is_over); /* some may travel back with the answer */
     slot_claim(server->spare);
     recover_sweep(table);
     go_on(server);
+    for (uint32_t i = 0; stage_of(server) != SERVER_SENDS && i < cap_count; i++)
+        slot_drop(&server->call.reply_caps[i]); /* the caller is gone */
 }
 
 /* ---- setting up ---- */

@@ -36,6 +36,11 @@ class Storms(unittest.TestCase):
         outcome = machine.System(BUILT).run(each)
         self.assertEqual((outcome.passed, outcome.came), (len(each), len(each)), outcome.reasons)
 
+    def test_plans_that_once_failed(self) -> None:
+        """The reply is gone, and the server ends before it drops what was to travel with it."""
+        outcome = machine.System(BUILT).run([plans.parse("files:75:drop,files:8:die:1")])
+        self.assertEqual((outcome.passed, outcome.came), (1, 2), outcome.reasons)
+
 
 class Drills(unittest.TestCase):
     """Mistakes that are planted in a server are found, made small, and replayed."""
