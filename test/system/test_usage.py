@@ -81,7 +81,18 @@ class Usage(unittest.TestCase):
             "servers restart ''", f"servers restart {'x' * 40}", "servers restart process", "servers restart pipes"]), [
             *["servers: want nothing, or `restart` and a name 2"] * 3, "servers: nobody: no such server 1",
             "servers: : no such server 1", f"servers: {'x' * 40}: no such server 1",
-            "servers: process: its entry in the manifest has no `restart` 1", "0"])
+            "0", "0"])
+
+    def test_swap(self) -> None:
+        long = f"bin/{'x' * 60}"
+        self.assertEqual(self.answers([
+            "swap", "swap pipes", "swap pipes /bin/pipes more", "swap nobody /bin/pipes", "swap pipes /bin/nothing",
+            "swap pipes ''", f"swap pipes /{long}", "swap pipes /etc/manifest.json", "swap pipes /bin/console",
+            "swap pipes bin/pipes"]), [
+            *["swap: want a server and an image, as in `swap pipes /bin/pipes` 2"] * 3,
+            "swap: nobody: there is no such server 1", *["swap: pipes: the boot volume has no such file 1"] * 2,
+            f"swap: {long}: the name is too long 1", "swap: pipes: the new program can't be built: see `log` 1",
+            "swap: pipes stays as it is: its state has another form than that of the program before 1", "0"])
 
     def test_targets_of_kill(self) -> None:
         """No process, no number and no job are three different mistakes."""
