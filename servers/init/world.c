@@ -4,10 +4,13 @@
 #include "kernel/abi/rights.h"
 #include "libsys/format/ustar.h"
 #include "libsys/program/program.h"
+#include "libsys/proto/init.h"
 #include "libsys/runtime/print.h"
 #include "libsys/text/number.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/status_text.h"
+
+#define FOUND_FILES 16U
 
 /* Map a run into init's own space. */
 static bool map_own(const struct memory_run *run, uaddr_t at, uint64_t rights) {
@@ -200,12 +203,38 @@ uint32_t world_power_off(uint64_t status) {
     return (uint32_t)sys_system_control(INIT_CAP_PORTS, CONTROL_POWER_OFF, status).status;
 }
 
-bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,
-                     const uint8_t **ret_bytes) {
-    const uint8_t *volume = (const uint8_t *)WORLD_VOLUME_AT;
+/*
+ * Where files of the volume were found. It does not change, so they are there still: a restart need not walk over the
+ * whole volume, which took half of its time.
+ */
+static struct found_file {
+    char path[INIT_PATH_MAX];
+    struct image_file file;
+} found_files[FOUND_FILES];
+static uint32_t found_count; /* ever */
+
+static void keep_found(const char *path, const struct image_file *file) {
+    struct found_file *place = &found_files[found_count % FOUND_FILES];
+    size_t length = strlen(path);
+    if (length >= sizeof place->path)
+        return;
+    memcpy(place->path, path, length + 1);
+    place->file = *file;
+    found_count++;
+}
+
+static const struct image_file *find_again(const char *path) {
+    for (uint32_t i = 0; i < FOUND_FILES && i < found_count; i++)
+        if (strcmp(found_files[i].path, path) == 0)
+            return &found_files[i].file;
+    return NULL;
+}
+
+static bool find_in_volume(const struct world *world, const char *path, struct image_file *ret_file) {
     struct ustar_entry entry = {0};
     uint64_t offset;
-    enum ustar_error error = ustar_find(volume, world->info->volume_bytes, path, &entry, &offset);
+    enum ustar_error error =
+        ustar_find((const void *)WORLD_VOLUME_AT, world->info->volume_bytes, path, &entry, &offset);
     if (error == USTAR_END)
         log_print("init: there is no %s on the boot volume", path);
     else if (error != USTAR_OK)
@@ -214,6 +243,17 @@ bool world_find_file(const struct world *world, const char *path, struct image_f
     if (error != USTAR_OK)
         return false;
     *ret_file = (struct image_file){INIT_CAP_VOLUME, entry.data_offset, entry.data_bytes};
-    *ret_bytes = volume + entry.data_offset;
+    keep_found(path, ret_file);
+    return true;
+}
+
+bool world_find_file(const struct world *world, const char *path, struct image_file *ret_file,
+                     const uint8_t **ret_bytes) {
+    const struct image_file *known = find_again(path);
+    if (known != NULL)
+        *ret_file = *known;
+    else if (!find_in_volume(world, path, ret_file))
+        return false;
+    *ret_bytes = (const uint8_t *)WORLD_VOLUME_AT + ret_file->offset_bytes;
     return true;
 }
