@@ -141,7 +141,7 @@ def with_tables(tables: Tables, cpus: int, line: str) -> dict[str, Case]:
     """Name suffixes, and the machines that start with these tables and must log `line`: CPUs in turn, in parallel, and
     with the kernel without checks."""
     def case(*arguments: str, plain: bool = False) -> Case:
-        return Case("pvh", ("-m", "128M", "-smp", str(cpus), *arguments), QBOOT, frames=28000, acpi=tables, plain=plain,
+        return Case("pvh", ("-m", "128M", "-smp", str(cpus), *arguments), QBOOT, frames=27500, acpi=tables, plain=plain,
                     command="debug_exit=0xf4", says=(line,))
     return {"": case(*IN_TURN), "_at_once": case(), "_plain": case(*IN_TURN, plain=True)}
 
@@ -173,7 +173,7 @@ LEFT_OUT = "WARN memory: 952 MiB of RAM left out, too far up for the ledger"
 
 def clock(*arguments: str, by: str, **more: object) -> Case:
     """A machine that has to boot, and to log by which clock it measured the others."""
-    return Case("pvh", ("-m", "256M", *arguments), QBOOT, frames=60500, command="debug_exit=0xf4",
+    return Case("pvh", ("-m", "256M", *arguments), QBOOT, frames=60000, command="debug_exit=0xf4",
                 says=(rf"WARN boot: clock: \d+ MHz by {re.escape(by)}",), **more)  # type: ignore[arg-type]
 
 
@@ -237,7 +237,7 @@ CASES: dict[str, Case] = {
     "refuse_uefi_volume_folder": refused("\\baton\\boot.tar: a folder; put the file in its place", "uefi",
                                          place=move(disk.VOLUME_PATH, disk.VOLUME_PATH + "/x")),
     "uefi_command_utf16": Case("uefi", place=move(disk.COMMAND_PATH, disk.COMMAND_PATH, to_utf16)),
-    "pvh_unknown_values": Case("pvh", ("-m", "256M"), QBOOT, frames=60500,
+    "pvh_unknown_values": Case("pvh", ("-m", "256M"), QBOOT, frames=60000,
                                command="debug_exit=0xf4 log=verbose log_serial=1 cpus=many",
                                says=("WARN boot: log= has an unknown value, and is not heeded",
                                      "WARN boot: log_serial has an unknown value, and is not heeded",
@@ -252,18 +252,18 @@ CASES: dict[str, Case] = {
                              "the ACPI timer is not there; the HPET is not there"),
     "clock_real_time_smp": clock("-M", "microvm,pit=off,pic=off,acpi=off", "-smp", "4", by="the real-time clock; "
                                  "the 8254 timer stands still; the ACPI timer is not there; the HPET is not there"),
-    "clock_8254_of_microvm": Case("pvh", ("-m", "256M", "-M", "microvm,rtc=off", "-smp", "2"), QBOOT, frames=60500,
+    "clock_8254_of_microvm": Case("pvh", ("-m", "256M", "-M", "microvm,rtc=off", "-smp", "2"), QBOOT, frames=60000,
                                   command="debug_exit=0xf4"),
     "refuse_no_clock": refused("clock: CPUID does not tell the rates; the 8254 timer stands still; the ACPI timer is "
                                "not there; the HPET is not there; the real-time clock is not there; turn one of them "
                                "on in firmware set-up",
                                arguments=("-m", "64M", "-M", "microvm,pit=off,pic=off,rtc=off")),
     # Firmware as odd as some real ones. 256 MiB have 65,536 frames, of which firmware and the system itself take some
-    # 6,700 besides the volume.
+    # 7,000 besides the volume.
     "odd_firmware_map": Case("uefi", ("-m", "256M"), odd="broken=50 stride types shuffle refuse=6 short"),
     "odd_firmware_while_leaving": Case("uefi", ("-m", "256M"), odd="stale=7 grow=400 busy watchdog"),
-    "odd_firmware_many_ranges": Case("uefi", ("-m", "256M"), odd="broken=200 grow=60", frames=58500),
-    "odd_firmware_without": Case("uefi", ("-m", "256M", "-device", "VGA"), odd="noconsole noacpi mask", frames=58500),
+    "odd_firmware_many_ranges": Case("uefi", ("-m", "256M"), odd="broken=200 grow=60", frames=58000),
+    "odd_firmware_without": Case("uefi", ("-m", "256M", "-device", "VGA"), odd="noconsole noacpi mask", frames=58000),
     "odd_firmware_high_volume": Case("uefi", ("-m", "5G"), odd="place=5000"),
     "odd_firmware_volume_beyond_a_hole": Case("uefi", HOLE, odd="place=1049000", frames=500000,
                                               command="debug_exit=0xf4", says=(LEFT_OUT,)),
