@@ -36,8 +36,8 @@
 #define CONTEXT_AT (KEEP_STATE_AT + PAGE_BYTES)
 #define EXEC_AT (KEEP_STATE_AT + 0x60000)
 #define KEPT_BYTES (EXEC_AT - KEEP_STATE_AT + sizeof launch_exec_rest)
-_Static_assert(sizeof served_server <= CONTEXT_AT - KEEP_STATE_AT && sizeof served_context <= EXEC_AT - CONTEXT_AT,
-               "each has its place");
+_Static_assert(sizeof served_server <= CONTEXT_AT - KEEP_STATE_AT, "it has its place");
+_Static_assert(sizeof served_context <= EXEC_AT - CONTEXT_AT, "it has its place");
 
 _Static_assert(PRIORITY > PROCESS_NICE_MAX, "none is the idle CPU's");
 
