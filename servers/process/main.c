@@ -32,7 +32,7 @@
 #define PRIORITY 20U /* of processes with nice value 0: one for each value, below all servers */
 
 /* The state: struct server, context and exec lie where meson.build puts them (libsys/program/keep.h). */
-#define LAYOUT 1U
+#define LAYOUT KEEP_LAYOUT('p', 'r', 'o', 1)
 #define CONTEXT_AT (KEEP_STATE_AT + PAGE_BYTES)
 #define EXEC_AT (KEEP_STATE_AT + 0x60000)
 #define KEPT_BYTES (EXEC_AT - KEEP_STATE_AT + sizeof launch_exec_rest)

@@ -87,7 +87,7 @@ class Recovery(Sessions):
         self.assertGreater(kills, KILLS_MIN)
 
     def test_output_is_the_same_with_swaps(self) -> None:
-        """Each server is swapped for another program at any message, and in the second run also ended meanwhile."""
+        """Servers are swapped at random, each for a program of its own image; in the second run they end, too."""
         expected, _ = self.session(SESSION + TESTS)
         for storm in ((), ("--storm", f"{SEED},{MEAN_US}")):
             got, swaps = self.session(SESSION + TESTS, "--swaps", f"{SEED + 1},{SWAP_MEAN_US}", *storm)

@@ -25,7 +25,7 @@ static const uint8_t fault_kinds[VECTOR_EXCEPTIONS] = {
     [VECTOR_SIMD] = FAULT_FLOAT,
 };
 
-/* Nobody is above the first program, unless it says so; and without it nobody recovers or ends anything. */
+/* Without the first program nobody recovers or ends anything, and nobody hears of its fault unless it says who. */
 static void raise(struct thread *thread, enum fault_kind kind, uint64_t address, uint64_t access) {
     if (thread->id == FIRST_THREAD && cap_is_empty(&thread->fault_endpoint))
         panic_at(&thread->arch.frame, "the first program faulted");
