@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import pathlib
 import unittest
 from unittest import mock
 
+from baton_cli import command_storm
+from host.say import UserError
 from storm import campaign, machine, plans
 from storm.campaign import Campaign
 from storm.machine import Outcome, System
@@ -115,6 +118,15 @@ class Campaigns(unittest.TestCase):
         [failure] = self.run_toy(plans.parse("files:3:kill"), 60)
         self.assertEqual([str(plan) for plan in failure.replay], ["files:3:kill", "files:106:drop", "pipes:5:kill"])
         self.assertEqual(failure.replays, campaign.REPLAYS)
+
+
+class Command(unittest.TestCase):
+    def test_counts_are_at_least_one(self) -> None:
+        parser = argparse.ArgumentParser()
+        command_storm.configure(parser)
+        for option in ("--plans", "--first", "--jobs", "--smp"):
+            with self.subTest(option=option), self.assertRaisesRegex(UserError, "at least 1"):
+                command_storm.run(parser.parse_args([option, "0"]))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,8 @@ def progress(started: float) -> Callable[[int, int], None]:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.jobs < 1 or options.smp < 1 or options.first < 1 or (options.plans or 1) < 1:
+    counts = (options.jobs, options.smp, options.first, options.plans)
+    if any(count is not None and count < 1 for count in counts):
         raise UserError("--jobs, --smp, --first, --plans: at least 1", CODE_USAGE)
     try:
         chosen = tuple(plans.parse(text) for text in options.plan)
