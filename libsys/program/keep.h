@@ -22,25 +22,38 @@
 /* Names a form of kept state: whose it is, by three letters, and its version, from 1 on. Never 0. */
 #define KEEP_LAYOUT(a, b, c, version) ((uint64_t)(a) << 48 | (uint64_t)(b) << 40 | (uint64_t)(c) << 32 | (version))
 
+/* What a program is started for while it is swapped in (docs/swap.md). */
+enum keep_trial {
+    KEEP_SETTLED = 0, /* it answers for the state */
+    KEEP_TRIAL = 1,   /* the program before is still there, and goes on if this one says no or ends */
+    KEEP_EXPORT = 2,  /* ... and this one only exports the state, and ends (libsys/program/export.h) */
+};
+
 struct keep_head {
     uint64_t generation;          /* 1: the first program; all else is zero then */
     uint64_t layout;              /* which state lies here, as the server names it; 0: none yet */
     uint64_t recovered;           /* the last program that has done with `dead`; init leaves that alone until then */
-    uint64_t trial;               /* 1: the program before is still there, and goes on if this one says no or ends */
+    uint64_t trial;               /* enum keep_trial; the program writes KEEP_SETTLED to say yes */
+    uint64_t export_form;         /* of the export that lies at EXPORT_AT, as its server names it; 0: there is none */
+    uint64_t export_bytes;        /* ... and its size */
+    uint64_t is_foreign;          /* 1: this one says no because the state has another layout than its own */
     char no[KEEP_NO_MAX];         /* why this one says no; zero-terminated */
     uint64_t failed;              /* 1: the program before ended by itself; 0: somebody ended it */
     struct thread_registers dead; /* ... and where */
 };
 
-/* Which program this is, from 1 on. */
-static inline uint64_t keep_generation(void) { return ((const struct keep_head *)KEEP_AT)->generation; }
+static inline struct keep_head *keep_head(void) { return (struct keep_head *)KEEP_AT; }
 
-/* For a program that may be on trial (docs/swap.md): say yes to the state, or say no to it and end. */
-static inline void keep_decide(struct keep_head *head, bool yes) {
-    static const char no[KEEP_NO_MAX] = "its state has another form than that of the program before";
-    if (head->trial != 0 && !yes) {
-        __builtin_memcpy(head->no, no, sizeof no);
-        __builtin_trap();
-    }
-    *(volatile uint64_t *)&head->trial = 0; /* from here on this program answers for the state */
+/* Which program this is, from 1 on. */
+static inline uint64_t keep_generation(void) { return keep_head()->generation; }
+
+/* For a program that is on trial: say no, and end. reason: at most KEEP_NO_MAX - 1 bytes of it are told. */
+_Noreturn static inline void keep_refuse(const char *reason) {
+    struct keep_head *head = keep_head();
+    for (uint64_t i = 0; i < KEEP_NO_MAX - 1 && (i == 0 || reason[i - 1] != '\0'); i++)
+        head->no[i] = reason[i];
+    __builtin_trap();
 }
+
+/* Say yes: from here on this program answers for the state. */
+static inline void keep_accept(struct keep_head *head) { *(volatile uint64_t *)&head->trial = KEEP_SETTLED; }

@@ -1,6 +1,7 @@
 #include "libsys/wire/server.h"
 
 #include "kernel/abi/system.h"
+#include "libsys/program/export.h"
 #include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/text/string.h"
@@ -20,6 +21,7 @@ static cap_t current;         /* where the right to answer the event is: 0, as t
 static bool comes_again;      /* the next event is the one that the program before was at */
 static bool is_long;          /* the running handler's reply is in reply_words */
 static uint64_t layout_to_be; /* of the state that this program begins */
+static const char other_form[] = "its state has another form than that of the program before";
 
 static enum server_stage stage_of(const struct server *server) { return SERVER_STAGE(server->journal.mark); }
 
@@ -37,13 +39,27 @@ static void recover(struct server *server, const struct thread_registers *dead) 
     recover_change(&server->journal, dead);
 }
 
+/*
+ * For a program that may be on trial (docs/swap.md): say yes to the state, or say no to it and end. One that is given
+ * an export says neither yet: see server_init().
+ */
+static void decide(struct keep_head *head, bool follows) {
+    bool is_on_trial = head->trial == KEEP_TRIAL;
+    if (is_on_trial && !follows && head->export_form != 0)
+        return;
+    head->is_foreign = is_on_trial && !follows;
+    if (head->is_foreign || head->trial == KEEP_EXPORT) /* its program does not export */
+        keep_refuse(other_form);
+    keep_accept(head);
+}
+
 bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
-    struct keep_head *head = (struct keep_head *)KEEP_AT;
+    struct keep_head *head = keep_head();
     uint64_t size_bytes = program_need_size("keep", KEEP_STATE_AT - KEEP_AT + bytes + JOURNAL_BYTES);
     uint8_t *notes = (uint8_t *)(KEEP_AT + size_bytes - JOURNAL_BYTES);
     journal = &server->journal;
     bool follows = head->layout == layout;
-    keep_decide(head, follows);
+    decide(head, follows);
     if (follows)
         recover(server, &head->dead);
     __asm__ volatile("" : : : "memory"); /* only then */
@@ -64,7 +80,7 @@ bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
 static void go_on(struct server *server) {
     enum server_stage stage = stage_of(server);
     enum message_kind kind = server_event_kind(server);
-    uint64_t tries = SERVER_TRIES(server->journal.mark) + ((const struct keep_head *)KEEP_AT)->failed;
+    uint64_t tries = SERVER_TRIES(server->journal.mark) + keep_head()->failed;
     (void)sys_cap_move(0, server->spare, 0);
     current = sys_cap_query(server->spare).status == OK ? server->spare : 0;
     if (current == 0 && kind != MESSAGE_NOTIFICATION)
@@ -130,6 +146,20 @@ static void fill_short_calls(struct server *server, const struct protocol *proto
     }
 }
 
+/*
+ * Begin with a state that was imported: there is one to follow from here on. Only then say yes, and empty the slots
+ * that it does not name.
+ */
+static void begin_imported(struct server *server, struct keep_head *head) {
+    server->spare = slot_take();
+    if (server->spare == 0 || !take_slots(server))
+        keep_refuse("the new program has no free slot");
+    head->layout = layout_to_be;
+    __asm__ volatile("" : : : "memory"); /* only then */
+    keep_accept(head);
+    recover_sweep(program_need("table"));
+}
+
 /* Begin without a state. What a program before held is lost, and its callers are told. */
 static bool begin(struct server *server, bool replaces) {
     if (replaces)
@@ -143,7 +173,7 @@ static bool begin(struct server *server, bool replaces) {
 }
 
 uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol) {
-    struct keep_head *head = server->journal.notes != NULL ? (struct keep_head *)KEEP_AT : NULL;
+    struct keep_head *head = server->journal.notes != NULL ? keep_head() : NULL;
     if (head == NULL)
         *server = (struct server){0};
     served = server;
@@ -151,7 +181,11 @@ uint32_t server_init(struct server *server, cap_t endpoint, const struct protoco
     server->protocol = protocol;
     server->long_way = true;
     fill_short_calls(server, protocol);
-    if (head != NULL && head->layout != 0)
+    if (head != NULL && head->trial == KEEP_TRIAL && !export_was_taken())
+        keep_refuse(other_form);
+    if (head != NULL && head->trial == KEEP_TRIAL)
+        begin_imported(server, head);
+    else if (head != NULL && head->layout != 0)
         follow(server, program_need("table"));
     else if (!begin(server, head != NULL && head->generation > 1))
         return E_LIMIT;

@@ -6,7 +6,6 @@
 #include "libsys/maker/layout.h"
 #include "libsys/maker/refusal.h"
 #include "libsys/maker/stack.h"
-#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/text/format.h"
@@ -319,16 +318,20 @@ static bool keep_stack(const struct child *child, struct world *world) {
            report(child, "stack", P_NO_MEMORY);
 }
 
-/* Map the kept memory, wherever it is, at its one address. */
-static bool map_keep(const struct child *child) {
-    for (uint64_t done = 0; done < child->keep.page_count; done += MAP_PAGES_MAX) {
-        uint64_t count = smaller(child->keep.page_count - done, MAP_PAGES_MAX);
-        struct result result = sys_space_map(child->space, child->keep.memory, child->keep.offset_pages + done, count,
-                                             KEEP_AT + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
+/* Map memory that the program shares with others before and after it, wherever it is, at its one address. */
+static bool map_shared(const struct child *child, const char *what, const struct memory_run *run, uaddr_t at) {
+    for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
+        uint64_t count = smaller(run->page_count - done, MAP_PAGES_MAX);
+        struct result result = sys_space_map(child->space, run->memory, run->offset_pages + done, count,
+                                             at + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
         if (result.status != OK)
-            return report(child, "keep", result.status);
+            return report(child, what, result.status);
     }
     return true;
+}
+
+static bool map_keep(const struct child *child) {
+    return map_shared(child, "keep", &child->keep, KEEP_AT) && map_shared(child, "export", &child->export, EXPORT_AT);
 }
 
 static bool clear_page(const struct child *child, const char *what, const struct memory_run *run) {
@@ -347,6 +350,29 @@ static bool take_memory(struct child *child, struct world *world) {
            (keep_pages == 0 || clear_page(child, "keep", &child->keep));
 }
 
+bool child_take_kept(const struct child *child, struct world *world, struct memory_run *ret_run) {
+    if (!world->source.take(&world->source, child->keep.page_count, ret_run))
+        *ret_run = (struct memory_run){0};
+    if (ret_run->page_count == child->keep.page_count && clear_page(child, "keep", ret_run))
+        return true;
+    if (ret_run->page_count != 0)
+        world->source.give_back(&world->source, ret_run);
+    *ret_run = (struct memory_run){0};
+    return false;
+}
+
+void child_drop_export(struct child *child, struct world *world) {
+    if (child->export.page_count == 0)
+        return;
+    for (uint64_t done = 0; child->space != 0 && done < child->export.page_count; done += MAP_PAGES_MAX) {
+        uint64_t count = smaller(child->export.page_count - done, MAP_PAGES_MAX);
+        (void)sys_space_unmap(child->space, EXPORT_AT + done * PAGE_BYTES, count); /* can't fail: they are mapped */
+    }
+    world->source.give_back(&world->source, &child->export);
+    child->export = (struct memory_run){0};
+    child->export_form = child->export_bytes = 0;
+}
+
 uint64_t child_kept_word(const struct child *child, const struct world *world, uint64_t offset_bytes) {
     uint64_t word = 0, from = child->keep.offset_pages * PAGE_BYTES + offset_bytes;
     const struct memory_run *buffer = &world->buffer;
@@ -363,7 +389,8 @@ static uint64_t put_head(const struct child *child, const struct world *world, u
 }
 
 /* If the program before had not even looked at where its own predecessor ended, that place is told again. */
-bool child_write_head(struct child *child, const struct world *world, const struct thread_registers *dead, bool trial) {
+bool child_write_head(struct child *child, const struct world *world, const struct thread_registers *dead,
+                      enum keep_trial trial) {
     struct keep_head *head = (struct keep_head *)WORLD_BUFFER_AT;
     const uint64_t end_at = offsetof(struct keep_head, failed);
     if (child->keep.page_count == 0)
@@ -376,6 +403,9 @@ bool child_write_head(struct child *child, const struct world *world, const stru
     }
     head->generation = child->generation;
     head->trial = trial;
+    head->export_form = child->export_form;
+    head->export_bytes = child->export_bytes;
+    head->is_foreign = 0;
     memset(head->no, 0, sizeof head->no);
     if (status == OK)
         status = put_head(child, world, 0, sizeof head->generation);
@@ -393,7 +423,7 @@ bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
            create(child, OBJECT_TABLE, child->program->slots, &child->table) &&
            configure(child, world, fault_endpoint) && load_image(child, child->program->image, world, &plan) &&
            map_keep(child) && keep_stack(child, world) && install_caps(child, world) &&
-           child_write_head(child, world, NULL, false) && build_stack(child, world, &plan);
+           child_write_head(child, world, NULL, KEEP_SETTLED) && build_stack(child, world, &plan);
 }
 
 /* ---- another program in the place of one that ended ---- */
@@ -443,7 +473,7 @@ bool child_rebuild(struct child *child, const char *path, struct world *world, c
     if (!build_image(child, path, world, &plan) || !give_space(child))
         return false;
     child->generation++;
-    return child_write_head(child, world, dead, false) && build_stack(child, world, &plan);
+    return child_write_head(child, world, dead, KEEP_SETTLED) && build_stack(child, world, &plan);
 }
 
 /* Log what the kernel's refusal does not say. */

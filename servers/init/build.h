@@ -5,11 +5,12 @@
 
 #include "libsys/maker/fault.h"
 #include "libsys/maker/stack.h"
+#include "libsys/program/export.h"
 #include "libsys/proto/init.h"
 #include "servers/init/manifest.h"
 #include "servers/init/world.h"
 
-#define SWAP_PAGES 256U /* set aside for an image beside one that still has its own */
+#define SWAP_PAGES 512U /* set aside for what a swap has beside a program that still has its own: image and state */
 
 struct child {
     const struct manifest_program *program;
@@ -21,6 +22,9 @@ struct child {
     cap_t space_slot;                /* in its table: its capability to its Space; 0: it has none */
     struct memory_run message;       /* its thread's message page, ... */
     struct memory_run keep;          /* ... and the memory that outlives it; no pages: none */
+    struct memory_run export;        /* while it is swapped: for its state in another form; no pages: none, ... */
+    uint64_t export_form;            /* ... what lies there, ... */
+    uint64_t export_bytes;           /* ... and its size, or that of all the room (struct keep_head) */
     struct string_block notes;       /* what it is told of its capabilities */
     char path[MANIFEST_IMAGE_MAX];   /* of the image; at first that of the manifest */
     char former[MANIFEST_IMAGE_MAX]; /* ... and of the one before the last swap, ... */
@@ -73,10 +77,20 @@ bool child_enter(const struct child *child);
 void child_drop_image(struct child *child, struct world *world);
 
 /*
- * Tell the program of child->generation which one it is, and whether it is on trial. dead: where the one before ended;
+ * Tell the program of child->generation which one it is, and for what it is started. dead: where the one before ended;
  * NULL: there is none, or it was told already. False: it can't be done, and the log says why.
  */
-bool child_write_head(struct child *child, const struct world *world, const struct thread_registers *dead, bool trial);
+bool child_write_head(struct child *child, const struct world *world, const struct thread_registers *dead,
+                      enum keep_trial trial);
+
+/*
+ * Take memory for an export, or for a second state: as much as the child keeps, in one run. False: there is none, and
+ * *ret_run has no pages.
+ */
+bool child_take_kept(const struct child *child, struct world *world, struct memory_run *ret_run);
+
+/* Give up a program's export, if there is one. Nobody can see it any more. */
+void child_drop_export(struct child *child, struct world *world);
 
 /* A word of the program's kept memory; 0 if it has none. */
 uint64_t child_kept_word(const struct child *child, const struct world *world, uint64_t offset_bytes);

@@ -13,16 +13,18 @@
 
 enum swap_stage {
     SWAP_NONE,
-    SWAP_WAITS, /* until the old program waits for a message */
-    SWAP_TRIAL, /* the thread is in the new program, which has not said yes as far as init knows */
+    SWAP_WAITS,  /* until the old program waits for a message */
+    SWAP_TRIAL,  /* the thread is in the new program, which has not said yes as far as init knows */
+    SWAP_EXPORT, /* the thread is in another program of the old image, which exports the state */
 };
 
 static struct {
     enum swap_stage stage;
     struct child *child;
-    struct child other;     /* what exchange() names: SWAP_WAITS: of the new program; SWAP_TRIAL: of the old one */
-    struct memory_run page; /* SWAP_TRIAL: a copy of the thread's message page */
-    uint64_t end_ns;        /* of init's patience */
+    struct child other;            /* SWAP_WAITS: the new program; then the old one, as exchange() has left it */
+    struct memory_run page;        /* from SWAP_TRIAL on: a copy of the thread's message page */
+    uint64_t end_ns;               /* of init's patience */
+    char path[MANIFEST_IMAGE_MAX]; /* of the new program */
     struct init_swap_reply reply;
 } swap;
 
@@ -39,7 +41,19 @@ static uint64_t heard(const struct child *child) {
     return child_kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
 }
 
-/* The swap is over. no: why it was not done; NULL: it was. The program that does not go on is given up. */
+static bool is_same_memory(const struct memory_run *one, const struct memory_run *other) {
+    return one->memory == other->memory && one->offset_pages == other->offset_pages;
+}
+
+/* The program that does not go on is given up, with what it had to itself. */
+static void drop(struct child *loser, struct child *winner) {
+    child_drop_image(loser, &the_world);
+    child_drop_export(loser->export.page_count != 0 ? loser : winner, &the_world);
+    if (!is_same_memory(&loser->keep, &winner->keep))
+        the_world.source.give_back(&the_world.source, &loser->keep);
+}
+
+/* The swap is over. no: why it was not done; NULL: it was. */
 static void end(const char *no) {
     struct child *child = swap.child;
     swap.stage = SWAP_NONE;
@@ -47,13 +61,16 @@ static void end(const char *no) {
     if (swap.page.page_count != 0)
         the_world.source.give_back(&the_world.source, &swap.page);
     swap.page.page_count = 0;
-    child_drop_image(&swap.other, &the_world);
+    bool can_come_back = is_same_memory(&swap.other.keep, &child->keep); /* else its image can't use the state */
+    drop(&swap.other, child);
     if (no == NULL) {
-        memcpy(child->former, swap.other.path, sizeof child->former);
+        child->former[0] = '\0';
+        if (can_come_back)
+            memcpy(child->former, swap.other.path, sizeof child->former);
         child->proven_ns = sys_clock_read().value + PROOF_NS;
         child->proven_heard = heard(child) + SWAP_PROOF_MESSAGES;
         child->restart_count++;
-        if (strcmp(child->path, child->former) != 0)
+        if (strcmp(child->path, swap.other.path) != 0)
             log_print("init: %s is %s now", child->program->name, child->path);
         return;
     }
@@ -94,6 +111,7 @@ uint32_t swap_begin(struct child *child, const char *path, const char **ret_reas
     *ret_reason = "the new program can't be built: see `log`";
     if (!child_build_beside(child, path, &the_world, &swap.other))
         return P_IMAGE;
+    memcpy(swap.path, swap.other.path, sizeof swap.path);
     swap.child = child;
     swap.stage = SWAP_WAITS;
     swap.end_ns = sys_clock_read().value + PATIENCE_NS;
@@ -110,6 +128,10 @@ static void exchange(void) {
     child->entry = swap.other.entry;
     child->generation = swap.other.generation;
     child->end = swap.other.end;
+    child->keep = swap.other.keep;
+    child->export = swap.other.export;
+    child->export_form = swap.other.export_form;
+    child->export_bytes = swap.other.export_bytes;
     memcpy(child->path, swap.other.path, sizeof child->path);
     swap.other = before;
 }
@@ -118,8 +140,8 @@ static void exchange(void) {
 static void go_back(const char *no) {
     struct child *child = swap.child;
     exchange();
-    bool goes_on = child_write_head(child, &the_world, NULL, false) && copy_page(&child->message, &swap.page) == OK &&
-                   child_enter(child);
+    bool goes_on = child_write_head(child, &the_world, NULL, KEEP_SETTLED) &&
+                   copy_page(&child->message, &swap.page) == OK && child_enter(child);
     end(no);
     if (goes_on)
         return;
@@ -165,7 +187,50 @@ static void try_out(void) {
     exchange();
     swap.stage = SWAP_TRIAL;
     swap.end_ns = sys_clock_read().value + PATIENCE_NS;
-    if (!child_write_head(child, &the_world, &stopped, true) || !child_enter(child))
+    if (!child_write_head(child, &the_world, &stopped, KEEP_TRIAL) || !child_enter(child))
+        go_back("the new program can't be started: see `log`");
+}
+
+/*
+ * Let another program try in the place of one that has ended, with what the child keeps and exports now. False: it can't
+ * be made, and the log says why.
+ */
+static bool enter_next(const char *path, enum swap_stage stage, enum keep_trial trial) {
+    static struct child next;
+    struct child *child = swap.child;
+    child_drop_image(child, &the_world);
+    if (!child_build_beside(child, path, &the_world, &next))
+        return false;
+    *child = next;
+    swap.stage = stage;
+    swap.end_ns = sys_clock_read().value + PATIENCE_NS;
+    return child_write_head(child, &the_world, NULL, trial) && child_enter(child);
+}
+
+/* The new program does not know the state as it lies: ask the old one's image for a form that it may know. */
+static void begin_export(void) {
+    struct child *child = swap.child;
+    if (!child_take_kept(child, &the_world, &child->export)) {
+        go_back("there is no memory to export its state");
+        return;
+    }
+    child->export_bytes = child->export.page_count * PAGE_BYTES;
+    if (!enter_next(swap.other.path, SWAP_EXPORT, KEEP_EXPORT))
+        go_back("a program to export its state can't be made: see `log`");
+}
+
+/* Let the new program try once more, with the export and memory of its own for a state. */
+static void begin_import(void) {
+    struct child *child = swap.child;
+    struct memory_run own;
+    child->export_form = kept_word(offsetof(struct keep_head, export_form));
+    child->export_bytes = kept_word(offsetof(struct keep_head, export_bytes));
+    if (!child_take_kept(child, &the_world, &own)) {
+        go_back("there is no memory for a second state");
+        return;
+    }
+    child->keep = own;
+    if (!enter_next(swap.path, SWAP_TRIAL, KEEP_TRIAL))
         go_back("the new program can't be started: see `log`");
 }
 
@@ -181,27 +246,42 @@ static void read_no(char *no) {
 /* Has the new program said yes? From then on it may have changed the state, so the old one can't go on. */
 static bool has_accepted(void) { return kept_word(offsetof(struct keep_head, trial)) == 0; }
 
-bool swap_fault(struct child *child) {
+/* The old program goes on, since the one that tried has ended without saying yes. silent: the reason if it gave none. */
+static void fail(const char *silent) {
     char no[KEEP_NO_MAX];
-    if (!swap_concerns(child) || swap.stage != SWAP_TRIAL)
+    read_no(no);
+    if (no[0] == '\0')
+        report_fault(&the_world, swap.child);
+    go_back(no[0] != '\0' ? no : silent);
+}
+
+bool swap_fault(struct child *child) {
+    if (!swap_concerns(child) || swap.stage == SWAP_WAITS)
         return false;
     if (has_accepted()) {
         end(NULL);
         return false;
     }
-    read_no(no);
-    if (no[0] == '\0')
-        report_fault(&the_world, child);
-    go_back(no[0] != '\0' ? no : "the new program ended at once: see `log`");
+    bool is_first = child->export.page_count == 0;
+    if (swap.stage == SWAP_EXPORT && kept_word(offsetof(struct keep_head, export_form)) != 0)
+        begin_import();
+    else if (swap.stage == SWAP_EXPORT)
+        fail("its program failed to export its state: see `log`");
+    else if (is_first && kept_word(offsetof(struct keep_head, is_foreign)) != 0)
+        begin_export();
+    else
+        fail("the new program ended at once: see `log`");
     return true;
 }
 
 uint64_t swap_tick(uint64_t now_ns) {
-    if (swap.stage == SWAP_TRIAL && has_accepted()) {
+    bool is_tried = swap.stage == SWAP_TRIAL || swap.stage == SWAP_EXPORT;
+    if (is_tried && has_accepted()) {
         end(NULL);
-    } else if (swap.stage == SWAP_TRIAL && now_ns > swap.end_ns) {
+    } else if (is_tried && now_ns > swap.end_ns) {
         (void)sys_thread_suspend(swap.child->thread, SUSPEND_WITHDRAW | SUSPEND_ABANDON);
-        go_back("the new program did not decide in time");
+        go_back(swap.stage == SWAP_TRIAL ? "the new program did not decide in time"
+                                         : "its program did not export its state in time");
     } else if (swap.stage == SWAP_WAITS && swap.child->state != INIT_RUNNING) {
         end("it has just ended");
     } else if (swap.stage == SWAP_WAITS && now_ns > swap.end_ns) {

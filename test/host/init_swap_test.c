@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "kernel/abi/system.h"
-#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/wire/commit.h"
@@ -16,6 +15,11 @@
 
 #define OLD_SPACE 11U
 #define NEW_SPACE 12U
+#define EXPORT_SPACE 13U /* of the program that exports */
+#define FIRST_KEEP 21U
+#define EXPORT_KEEP 22U
+#define SECOND_KEEP 23U
+#define KEEP_PAGES 5U
 #define OLD_RIP 0x1000U
 #define NEW_RIP 0x2000U
 #define PAGE_WORD 0x5eedU /* what the old program's message page has */
@@ -41,7 +45,9 @@ static struct {
     uint64_t message_word, saved_word;
     struct keep_head head;
     uint64_t heard;
-    uint32_t spaces, pages; /* that are there, of new programs, and copies of the message page */
+    struct keep_head second_head; /* of the memory for a second state */
+    uint32_t spaces, pages;       /* that are there, of new programs, and copies of the message page */
+    uint32_t runs;                /* of kept memory, beside the first one */
     uint32_t reports;
 } machine;
 
@@ -78,23 +84,53 @@ bool child_build_beside(const struct child *one, const char *path, struct world 
     if (fails())
         return false;
     *ret_next = *one;
-    ret_next->space = NEW_SPACE;
+    ret_next->space = strcmp(path, "bin/old") == 0 ? EXPORT_SPACE : NEW_SPACE;
     ret_next->entry.rip = NEW_RIP;
     memcpy(ret_next->path, path, strlen(path) + 1);
     machine.spaces++;
     return true;
 }
 
-bool child_write_head(struct child *one, const struct world *world, const struct thread_registers *dead, bool trial) {
-    CHECK(one == &child && world == &the_world && (dead != NULL) == trial);
+/* The head of the state that the child uses. */
+static struct keep_head *head_of(const struct child *one) {
+    CHECK(one->keep.memory == FIRST_KEEP || one->keep.memory == SECOND_KEEP);
+    return one->keep.memory == FIRST_KEEP ? &machine.head : &machine.second_head;
+}
+
+bool child_write_head(struct child *one, const struct world *world, const struct thread_registers *dead,
+                      enum keep_trial trial) {
+    struct keep_head *head = head_of(one);
+    CHECK(one == &child && world == &the_world && (dead == NULL || trial == KEEP_TRIAL));
     if (fails())
         return false;
-    machine.head.generation = one->generation;
-    machine.head.trial = trial;
-    memset(machine.head.no, 0, sizeof machine.head.no);
+    head->generation = one->generation;
+    head->trial = trial;
+    head->is_foreign = 0;
+    head->export_form = one->export_form;
+    head->export_bytes = one->export_bytes;
+    memset(head->no, 0, sizeof head->no);
     if (dead != NULL)
-        machine.head.dead = *dead;
+        head->dead = *dead;
     return true;
+}
+
+bool child_take_kept(const struct child *one, struct world *world, struct memory_run *ret_run) {
+    CHECK(one == &child && world == &the_world && one->keep.memory == FIRST_KEEP);
+    *ret_run = (struct memory_run){0};
+    if (fails())
+        return false;
+    *ret_run = (struct memory_run){machine.runs++ == 0 ? EXPORT_KEEP : SECOND_KEEP, 0, KEEP_PAGES};
+    return true;
+}
+
+void child_drop_export(struct child *one, struct world *world) {
+    CHECK(world == &the_world);
+    if (one->export.page_count == 0)
+        return;
+    CHECK(one->export.memory == EXPORT_KEEP);
+    machine.runs--;
+    one->export = (struct memory_run){0};
+    one->export_form = one->export_bytes = 0;
 }
 
 bool child_enter(const struct child *one) {
@@ -109,9 +145,9 @@ bool child_enter(const struct child *one) {
 }
 
 void child_drop_image(struct child *one, struct world *world) {
-    CHECK(one != &child && world == &the_world);
+    CHECK(world == &the_world);
     CHECK(one->space != machine.runs_in || is_stopped());
-    machine.spaces--;
+    machine.spaces -= one->space != 0;
     one->space = 0;
 }
 
@@ -120,7 +156,7 @@ uint64_t child_kept_word(const struct child *one, const struct world *world, uin
     CHECK(one == &child && world == &the_world);
     if (offset_bytes == KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD)
         return machine.heard;
-    memcpy(&word, (const uint8_t *)&machine.head + offset_bytes, sizeof word);
+    memcpy(&word, (const uint8_t *)head_of(one) + offset_bytes, sizeof word);
     return word;
 }
 
@@ -134,6 +170,11 @@ static bool take_page(struct image_source *source, uint64_t wanted_pages, struct
 }
 
 static void give_page(struct image_source *source, const struct memory_run *run) {
+    if (run->memory != 30) {
+        CHECK(run->page_count == KEEP_PAGES && (run->memory == FIRST_KEEP || run->memory == SECOND_KEEP));
+        machine.runs--;
+        return;
+    }
     CHECK(source == &the_world.source && run->memory == 30 && run->offset_pages == 3 && run->page_count == 1);
     machine.pages--;
 }
@@ -194,6 +235,7 @@ static void begin(void) {
                            .space = OLD_SPACE,
                            .generation = GENERATION,
                            .message = {20, 2, 1},
+                           .keep = {FIRST_KEEP, 0, KEEP_PAGES},
                            .path = "bin/old",
                            .state = INIT_RUNNING,
                            .end = INIT_HUNG};
@@ -212,15 +254,17 @@ static uint32_t swap_to(const char *path) {
 }
 
 /* What the new program does once it runs. */
-enum conduct { ACCEPTS, SAYS_NO, ENDS, HANGS, ACCEPTS_AND_ENDS };
+enum conduct { ACCEPTS, SAYS_NO, ENDS, HANGS, ACCEPTS_AND_ENDS, IS_FOREIGN };
 
 static void act(enum conduct conduct) {
+    struct keep_head *head = head_of(&child);
     machine.message_word = 1; /* it may use its message page from the start */
+    head->is_foreign = conduct == IS_FOREIGN;
     if (conduct == ACCEPTS || conduct == ACCEPTS_AND_ENDS)
-        machine.head.trial = 0;
-    if (conduct == SAYS_NO)
-        memcpy(machine.head.no, "it is too old", 14);
-    if (conduct == SAYS_NO || conduct == ENDS || conduct == ACCEPTS_AND_ENDS)
+        head->trial = KEEP_SETTLED;
+    if (conduct == SAYS_NO || conduct == IS_FOREIGN)
+        memcpy(head->no, "it is too old", 14);
+    if (conduct != ACCEPTS && conduct != HANGS)
         machine.run_state = THREAD_IN_FAULT;
 }
 
@@ -228,7 +272,8 @@ static bool is_old(void) { return child.space == OLD_SPACE && strcmp(child.path,
 
 /* Nothing is left of a swap, and nothing is missing. */
 static void check_rest(void) {
-    CHECK(machine.spaces == 1 && machine.pages == 0 && !swap_concerns(&child));
+    CHECK(machine.spaces == 1 && machine.pages == 0 && machine.runs == 0 && !swap_concerns(&child));
+    CHECK(child.export.page_count == 0 && child.export_form == 0 && child.export_bytes == 0);
     CHECK(child.space == machine.runs_in && child.state == INIT_RUNNING && !machine.suspended);
     CHECK_EQUAL(swap_tick(now_ns), DEADLINE_NEVER);
 }
@@ -319,7 +364,7 @@ static void each_call_may_fail(void) {
             if (call_count < number)
                 break;
             CHECK(status == (number == 1 ? P_IMAGE : OK));
-            CHECK(machine.spaces == 1 && machine.pages == 0 && is_old());
+            CHECK(machine.spaces == 1 && machine.pages == 0 && machine.runs == 0 && is_old());
             CHECK_EQUAL(child.generation, GENERATION);
             if (child.state == INIT_RUNNING) {
                 check_old_runs();
@@ -398,6 +443,118 @@ static void a_program_that_accepted_may_not_go_back(void) {
     CHECK_TEXT(last_line, "");
 }
 
+/* What the program that exports does once it runs. */
+enum exporter { EXPORTS, HAS_NO_FORM, EXPORTER_ENDS, EXPORTER_HANGS };
+#define FORM 77U
+#define EXPORT_BYTES 1234U
+
+static void act_exporter(enum exporter exporter) {
+    CHECK(machine.head.trial == KEEP_EXPORT && machine.head.export_bytes == KEEP_PAGES * PAGE_BYTES);
+    CHECK(child.export.memory == EXPORT_KEEP && machine.head.export_form == 0);
+    if (exporter == HAS_NO_FORM)
+        memcpy(machine.head.no, "no form", 8);
+    if (exporter == EXPORTS) {
+        machine.head.export_form = FORM;
+        machine.head.export_bytes = EXPORT_BYTES;
+    }
+    if (exporter != EXPORTER_HANGS)
+        machine.run_state = THREAD_IN_FAULT;
+}
+
+/* Swap to a program that does not know the layout, to the end. importer: what it does with an export. */
+static void convert(enum exporter exporter, enum conduct importer) {
+    enum { FIRST_TRIAL, EXPORT, SECOND_TRIAL } next = FIRST_TRIAL;
+    for (uint32_t i = 0; i < LOOKS_MAX && swap_concerns(&child); i++) {
+        uint64_t next_ns = swap_tick(now_ns);
+        while (swap_concerns(&child)) {
+            cap_t space = machine.runs_in;
+            if (next == FIRST_TRIAL && space == NEW_SPACE)
+                act(IS_FOREIGN);
+            else if (next == EXPORT && space == EXPORT_SPACE)
+                act_exporter(exporter);
+            else if (next == SECOND_TRIAL && space == NEW_SPACE) {
+                CHECK(machine.second_head.trial == KEEP_TRIAL && machine.second_head.export_form == FORM);
+                CHECK(machine.second_head.export_bytes == EXPORT_BYTES && child.keep.memory == SECOND_KEEP);
+                CHECK(machine.second_head.generation == GENERATION + 1);
+                act(importer);
+            } else
+                break;
+            next++;
+            if (machine.run_state != THREAD_IN_FAULT)
+                break;
+            CHECK_EQUAL(swap_fault(&child), next <= SECOND_TRIAL || importer != ACCEPTS_AND_ENDS);
+        }
+        now_ns = next_ns > now_ns && next_ns != DEADLINE_NEVER ? next_ns : now_ns;
+    }
+    CHECK(!swap_concerns(&child));
+}
+
+static void a_state_is_converted(void) {
+    begin();
+    CHECK_EQUAL(swap_to("bin/new"), OK);
+    convert(EXPORTS, ACCEPTS);
+    CHECK_TEXT(answer(), "");
+    CHECK(child.keep.memory == SECOND_KEEP && child.space == NEW_SPACE && child.generation == GENERATION + 1);
+    CHECK_TEXT(child.path, "bin/new");
+    check_rest();                 /* the first state is given back */
+    CHECK_TEXT(child.former, ""); /* it could not use the state */
+    swap_take_back(&child, now_ns);
+    CHECK_TEXT(child.path, "bin/new");
+
+    begin();
+    CHECK_EQUAL(swap_to("bin/new"), OK);
+    convert(EXPORTS, ACCEPTS_AND_ENDS);
+    CHECK_TEXT(answer(), "");
+    CHECK(child.keep.memory == SECOND_KEEP && child.space == NEW_SPACE);
+}
+
+static void a_conversion_fails(void) {
+    static const struct {
+        enum exporter exporter;
+        enum conduct importer;
+        uint32_t reports;
+        const char *no;
+    } rows[] = {{HAS_NO_FORM, ACCEPTS, 0, "no form"},
+                {EXPORTER_ENDS, ACCEPTS, 1, "its program failed to export its state: see `log`"},
+                {EXPORTER_HANGS, ACCEPTS, 0, "its program did not export its state in time"},
+                {EXPORTS, SAYS_NO, 0, "it is too old"},
+                {EXPORTS, IS_FOREIGN, 0, "it is too old"},
+                {EXPORTS, ENDS, 1, "the new program ended at once: see `log`"},
+                {EXPORTS, HANGS, 0, "the new program did not decide in time"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        begin();
+        CHECK_EQUAL(swap_to("bin/new"), OK);
+        convert(rows[i].exporter, rows[i].importer);
+        check_old_runs();
+        CHECK_EQUAL(child.keep.memory, FIRST_KEEP);
+        CHECK_TEXT(answer(), rows[i].no);
+        CHECK_EQUAL(machine.reports, rows[i].reports);
+    }
+}
+
+/* Each call of a conversion fails once: the old program goes on, with its own state, or is started again with that. */
+static void each_call_of_a_conversion_may_fail(void) {
+    for (uint32_t does_end = 0; does_end < 2; does_end++) {
+        uint32_t failed = 0;
+        for (failing_call = 1;; failed++) {
+            uint32_t number = failing_call;
+            begin();
+            failing_call = number;
+            if (swap_to("bin/new") == OK)
+                convert(EXPORTS, does_end != 0 ? ENDS : ACCEPTS);
+            if (call_count < number)
+                break;
+            CHECK(is_old() && child.keep.memory == FIRST_KEEP && machine.spaces == 1 && machine.runs == 0);
+            if (child.state == INIT_RUNNING)
+                check_old_runs();
+            else
+                CHECK(child.state == INIT_FAULTED && child.due_ns != 0 && child.dead.rip == OLD_RIP);
+            failing_call = number + 1;
+        }
+        CHECK_EQUAL(failed, does_end != 0 ? 16 : 13);
+    }
+}
+
 /* A program is proven by time and by messages. */
 static void a_program_proves_itself(void) {
     static const struct {
@@ -437,4 +594,5 @@ static void swaps_that_are_refused(void) {
 
 SUITE(CASE(the_new_program_takes_over), CASE(the_new_program_fails), CASE(each_call_may_fail),
       CASE(the_old_program_is_let_finish), CASE(the_old_program_dies), CASE(a_program_that_accepted_may_not_go_back),
+      CASE(a_state_is_converted), CASE(a_conversion_fails), CASE(each_call_of_a_conversion_may_fail),
       CASE(a_program_proves_itself), CASE(swaps_that_are_refused));

@@ -6,7 +6,7 @@
 
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
-#include "libsys/program/keep.h"
+#include "libsys/program/export.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/text/string.h"
@@ -40,6 +40,7 @@ static struct mortal_fate {
     uint64_t serial, deaths; /* of the last request that killed */
     uint64_t starts[MORTAL_STARTS + 1], events;
     uint64_t layout; /* on top of the first one */
+    uint64_t forms;
 } *const fate = (struct mortal_fate *)(KEEP_STATE_AT + sizeof(struct mortal_state));
 
 static cap_t endpoint;
@@ -283,6 +284,7 @@ static uint32_t mortal_serve_doom(struct server_call *call, const struct mortal_
     fate->starts[request->place] = request->starts;
     fate->layout = request->layout;
     fate->events = request->events;
+    fate->forms = request->forms;
     return OK;
 }
 
@@ -295,10 +297,40 @@ static void claim(void) {
     slot_claim(kept->stored);
 }
 
+/* The state in a form for programs that use another layout. */
+#define EXPORT_FORM KEEP_LAYOUT('m', 'o', 'r', 1U)
+enum { EXPORT_FATE = 1, EXPORT_STATE = 2 };
+#define STATE_OFFSET offsetof(struct mortal_state, total)
+
+static void export_state(void) {
+    struct export export = export_begin();
+    export_put(&export, EXPORT_FATE, fate, sizeof *fate);
+    die_if_due(&fate->starts[MORTAL_START_EXPORT]);
+    export_put(&export, EXPORT_STATE, &kept->total, sizeof *kept - STATE_OFFSET);
+    export_end(&export, EXPORT_FORM);
+}
+
+/* False: there is none to import. */
+static bool import_state(void) {
+    struct export from;
+    struct export_record record;
+    uint64_t at = 0;
+    if (!export_is_there(EXPORT_FORM, &from))
+        return false;
+    while (export_next(&from, &at, &record))
+        memcpy(record.kind == EXPORT_FATE ? (void *)fate : (uint8_t *)kept + STATE_OFFSET, record.bytes,
+               record.length_bytes);
+    if (fate->forms != MORTAL_IMPORTS)
+        keep_refuse("it takes over nothing");
+    die_if_due(&fate->starts[MORTAL_START_IMPORT]);
+    fate->layout = 0; /* as server_keep() was told */
+    return true;
+}
+
 static uint64_t start(void) {
     cap_t events = program_need("events");
     endpoint = program_need("serve");
-    if (keep_generation() == 1)
+    if (keep_generation() == 1 || (keep_head()->layout == 0 && keep_head()->export_form != 0)) /* new memory */
         *fate = (struct mortal_fate){0};
     die_if_due(&fate->starts[MORTAL_START_FIRST]);
     if (fate->starts[MORTAL_START_HANGS] != 0) {
@@ -306,7 +338,9 @@ static uint64_t start(void) {
         while (true)
             __asm__ volatile("pause");
     }
-    bool follows = server_keep(&kept->server, 1 + fate->layout, sizeof *kept);
+    if (export_is_wanted() && fate->forms != MORTAL_NO_FORM)
+        export_state();
+    bool follows = server_keep(&kept->server, 1 + fate->layout, sizeof *kept) || import_state();
     die_if_due(&fate->starts[MORTAL_START_KEPT]);
     if (follows)
         claim();

@@ -117,14 +117,22 @@ struct mortal_doom_request {
     uint64_t place;  /* enum mortal_start */
     uint64_t layout; /* of their state */
     uint64_t events; /* so many die when a capability is gone */
+    uint64_t forms;  /* enum mortal_forms */
 };
 struct mortal_doom_reply {
     uint64_t zero;
 };
+enum mortal_forms {
+    MORTAL_NO_FORM,
+    MORTAL_EXPORTS, /* its state can be exported; no program takes that over */
+    MORTAL_IMPORTS, /* ... and other ones do */
+};
 enum mortal_start {
-    MORTAL_START_FIRST, /* at once */
-    MORTAL_START_KEPT,  /* between server_keep() and server_init() */
-    MORTAL_START_READY, /* before the first message */
+    MORTAL_START_FIRST,  /* at once */
+    MORTAL_START_KEPT,   /* between server_keep() and server_init() */
+    MORTAL_START_READY,  /* before the first message */
+    MORTAL_START_EXPORT, /* having exported a part */
+    MORTAL_START_IMPORT, /* having imported all */
     MORTAL_STARTS,
     MORTAL_START_HANGS = MORTAL_STARTS, /* it loops instead, at once */
 };

@@ -8,6 +8,7 @@
 #include "test/restart/suite.h"
 
 #define SWAPS 1000U
+#define CONVERSIONS 100U
 #define SWAPS_BESIDE_CALLS 200U
 #define SWAPS_BESIDE_DEATHS 50U
 
@@ -55,6 +56,34 @@ static void doomed_swap(const struct mortal_doom_request *fate, const char *no, 
 static void the_new_program_says_no(void) {
     const struct mortal_doom_request other_layout = {.layout = 1};
     doomed_swap(&other_layout, "its state has another form than that of the program before", 0);
+}
+
+/*
+ * The new program uses another layout. It takes the state over in a form that both know, or not; then nothing has
+ * changed. Nor does anything of a form stay behind, however often.
+ */
+static void a_state_in_another_form(void) {
+    const struct mortal_doom_request converts = {.layout = 1, .forms = MORTAL_IMPORTS},
+                                     exports_only = {.layout = 1, .forms = MORTAL_EXPORTS};
+    for (uint32_t i = 0; i < CONVERSIONS; i++)
+        doomed_swap(&converts, "", 1);
+    doomed_swap(&exports_only, "it takes over nothing", 0);
+    char why[INIT_NO_MAX];
+    hold();
+    doom(server("mortal"), &converts);
+    CHECK_STATUS(swap_server("mortal", "bin/other", why), OK);
+    CHECK_STATUS(restart("mortal"), OK); /* what was taken over is kept as well as what was there before */
+    check_held(2);
+}
+
+static void a_conversion_that_dies(void) {
+    const struct mortal_doom_request
+        exporter = {.layout = 1, .forms = MORTAL_IMPORTS, .starts = 1, .place = MORTAL_START_EXPORT},
+        importer = {.layout = 1, .forms = MORTAL_IMPORTS, .starts = 1, .place = MORTAL_START_IMPORT};
+    for (uint32_t i = 0; i < 3; i++) { /* by turns it ends in another way */
+        doomed_swap(&exporter, "its program failed to export its state: see `log`", 0);
+        doomed_swap(&importer, "the new program ended at once: see `log`", 0);
+    }
 }
 
 static void the_new_program_ends_at_once(void) {
@@ -175,6 +204,8 @@ static const struct test_case cases[] = {
     CASE(the_new_program_says_no),
     CASE(the_new_program_ends_at_once),
     CASE(the_new_program_hangs),
+    CASE(a_state_in_another_form),
+    CASE(a_conversion_that_dies),
     CASE(swapped_a_thousand_times),
     CASE(swapped_while_calls_come),
     CASE(swapped_while_it_dies),
