@@ -18,6 +18,7 @@
 #define KEEP_STATE_AT (KEEP_AT + PAGE_BYTES)
 #define KEEP_PAGES_MAX 4096U
 #define KEEP_NO_MAX 64U
+#define KEEP_OTHER_FORM "its state has another form than that of the program before"
 
 /* Names a form of kept state: whose it is, by three letters, and its version, from 1 on. Never 0. */
 #define KEEP_LAYOUT(a, b, c, version) ((uint64_t)(a) << 48 | (uint64_t)(b) << 40 | (uint64_t)(c) << 32 | (version))
@@ -57,3 +58,17 @@ _Noreturn static inline void keep_refuse(const char *reason) {
 
 /* Say yes: from here on this program answers for the state. */
 static inline void keep_accept(struct keep_head *head) { *(volatile uint64_t *)&head->trial = KEEP_SETTLED; }
+
+/*
+ * For a program that may be on trial (docs/swap.md): say yes to the state if it has this program's layout, or say no to
+ * it and end. One that is given an export says neither yet: it does so in server_init().
+ */
+static inline void keep_decide(struct keep_head *head, bool follows) {
+    bool is_on_trial = head->trial == KEEP_TRIAL;
+    if (is_on_trial && !follows && head->export_form != 0)
+        return;
+    head->is_foreign = is_on_trial && !follows;
+    if (head->is_foreign || head->trial == KEEP_EXPORT) /* its program does not export */
+        keep_refuse(KEEP_OTHER_FORM);
+    keep_accept(head);
+}

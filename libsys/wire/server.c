@@ -21,7 +21,6 @@ static cap_t current;         /* where the right to answer the event is: 0, as t
 static bool comes_again;      /* the next event is the one that the program before was at */
 static bool is_long;          /* the running handler's reply is in reply_words */
 static uint64_t layout_to_be; /* of the state that this program begins */
-static const char other_form[] = "its state has another form than that of the program before";
 
 static enum server_stage stage_of(const struct server *server) { return SERVER_STAGE(server->journal.mark); }
 
@@ -39,27 +38,13 @@ static void recover(struct server *server, const struct thread_registers *dead) 
     recover_change(&server->journal, dead);
 }
 
-/*
- * For a program that may be on trial (docs/swap.md): say yes to the state, or say no to it and end. One that is given
- * an export says neither yet: see server_init().
- */
-static void decide(struct keep_head *head, bool follows) {
-    bool is_on_trial = head->trial == KEEP_TRIAL;
-    if (is_on_trial && !follows && head->export_form != 0)
-        return;
-    head->is_foreign = is_on_trial && !follows;
-    if (head->is_foreign || head->trial == KEEP_EXPORT) /* its program does not export */
-        keep_refuse(other_form);
-    keep_accept(head);
-}
-
 bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
     struct keep_head *head = keep_head();
     uint64_t size_bytes = program_need_size("keep", KEEP_STATE_AT - KEEP_AT + bytes + JOURNAL_BYTES);
     uint8_t *notes = (uint8_t *)(KEEP_AT + size_bytes - JOURNAL_BYTES);
     journal = &server->journal;
     bool follows = head->layout == layout;
-    decide(head, follows);
+    keep_decide(head, follows);
     if (follows)
         recover(server, &head->dead);
     __asm__ volatile("" : : : "memory"); /* only then */
@@ -182,7 +167,7 @@ uint32_t server_init(struct server *server, cap_t endpoint, const struct protoco
     server->long_way = true;
     fill_short_calls(server, protocol);
     if (head != NULL && head->trial == KEEP_TRIAL && !export_was_taken())
-        keep_refuse(other_form);
+        keep_refuse(KEEP_OTHER_FORM);
     if (head != NULL && head->trial == KEEP_TRIAL)
         begin_imported(server, head);
     else if (head != NULL && head->layout != 0)

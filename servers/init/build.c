@@ -351,11 +351,10 @@ static bool take_memory(struct child *child, struct world *world) {
 }
 
 bool child_take_kept(const struct child *child, struct world *world, struct memory_run *ret_run) {
-    if (!world->source.take(&world->source, child->keep.page_count, ret_run))
-        *ret_run = (struct memory_run){0};
-    if (ret_run->page_count == child->keep.page_count && clear_page(child, "keep", ret_run))
+    bool taken = world->source.take(&world->source, child->keep.page_count, ret_run);
+    if (taken && ret_run->page_count == child->keep.page_count && clear_page(child, "keep", ret_run))
         return true;
-    if (ret_run->page_count != 0)
+    if (taken)
         world->source.give_back(&world->source, ret_run);
     *ret_run = (struct memory_run){0};
     return false;

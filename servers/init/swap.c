@@ -192,8 +192,8 @@ static void try_out(void) {
 }
 
 /*
- * Let another program try in the place of one that has ended, with what the child keeps and exports now. False: it can't
- * be made, and the log says why.
+ * Let another program try in the place of one that has ended, with what the child keeps and exports now. False: it
+ * can't be made, and the log says why.
  */
 static bool enter_next(const char *path, enum swap_stage stage, enum keep_trial trial) {
     static struct child next;
@@ -246,7 +246,7 @@ static void read_no(char *no) {
 /* Has the new program said yes? From then on it may have changed the state, so the old one can't go on. */
 static bool has_accepted(void) { return kept_word(offsetof(struct keep_head, trial)) == 0; }
 
-/* The old program goes on, since the one that tried has ended without saying yes. silent: the reason if it gave none. */
+/* The old program goes on: the one that tried has ended without saying yes. silent: the reason if it gave none. */
 static void fail(const char *silent) {
     char no[KEEP_NO_MAX];
     read_no(no);
