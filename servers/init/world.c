@@ -47,28 +47,30 @@ static bool source_take(struct image_source *source, uint64_t wanted_pages, stru
     return true;
 }
 
-/* Add a run to the one that ends or begins there. False: there is none. */
-static bool extend_free_run(struct world *world, const struct memory_run *given) {
-    for (struct memory_run *run = world->free; run < world->free + world->free_count; run++) {
-        bool is_behind = run->offset_pages + run->page_count == given->offset_pages;
-        bool is_before = given->offset_pages + given->page_count == run->offset_pages;
-        if (run->memory != given->memory || (!is_behind && !is_before))
+/* Make a run longer by a free one that ends or begins there, which leaves the list. False: there is none. */
+static bool absorb_free_run(struct world *world, struct memory_run *run) {
+    for (struct memory_run *free = world->free; free < world->free + world->free_count; free++) {
+        bool is_before = free->offset_pages + free->page_count == run->offset_pages;
+        bool is_behind = run->offset_pages + run->page_count == free->offset_pages;
+        if (free->memory != run->memory || (!is_before && !is_behind))
             continue;
-        run->offset_pages = smaller(run->offset_pages, given->offset_pages);
-        run->page_count += given->page_count;
+        run->offset_pages = smaller(run->offset_pages, free->offset_pages);
+        run->page_count += free->page_count;
+        *free = world->free[--world->free_count];
         return true;
     }
     return false;
 }
 
-static void source_give_back(struct image_source *source, const struct memory_run *run) {
+static void source_give_back(struct image_source *source, const struct memory_run *given) {
     struct world *world = (struct world *)(void *)source;
-    if (extend_free_run(world, run))
-        return;
+    struct memory_run run = *given;
+    while (absorb_free_run(world, &run))
+        ; /* on both sides: states need runs as long as they were */
     if (world->free_count < WORLD_FREE_RUNS_MAX)
-        world->free[world->free_count++] = *run;
+        world->free[world->free_count++] = run;
     else
-        log_print("init: %lu frames are lost: they lie too scattered", run->page_count);
+        log_print("init: %lu frames are lost: they lie too scattered", run.page_count);
 }
 
 void world_give_image(struct world *world, const struct image *image) {
