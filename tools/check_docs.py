@@ -23,6 +23,7 @@ CHECKS: tuple[tuple[str, Callable[[Tree], list[str]]], ...] = (
     ("headers are included once", sources.check_headers),
     ("helpers stand once", sources.check_helpers),
     ("assembly and packed words have their place", sources.check_places),
+    ("assertions are for each clang", sources.check_assertions),
     ("a tag stands for one thing", sources.check_tags),
     ("blocks of code are closed", quotes.check_fences),
     ("quoted files and functions exist", quotes.check_names),

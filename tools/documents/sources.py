@@ -60,6 +60,16 @@ def check_headers(tree: Tree) -> list[str]:
             if path.endswith(".h") and "#pragma once" not in text]
 
 
+# An assertion outside a macro.
+ASSERTION = re.compile(r'^_Static_assert\((?:"[^"]*"|[^";])*;', re.MULTILINE)
+
+
+def check_assertions(tree: Tree) -> list[str]:
+    """clang 15 and 16 warn of `&&` between constants there, and 14 does not: `&` says the same."""
+    return [f"{path}: `&&` in a _Static_assert: clang 15 warns, write `&`" for path, text in tree.code().items()
+            for assertion in ASSERTION.findall(text) if "&&" in assertion]
+
+
 # A structure, union or enumeration with a body.
 TAG = re.compile(r"\b(?:struct|union|enum)\s+(?:\w+\(.*?\)\s+)?(\w+)\s*(?::\s*\w+\s*)?\{")
 
