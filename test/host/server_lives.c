@@ -378,6 +378,8 @@ struct result sys_system_info(uint64_t topic, uint64_t argument) {
 
 cap_t program_need(const char *name) { return strcmp(name, "table") == 0 ? CAP_TABLE : CAP_SERVE; }
 
+uint64_t program_cap_size(const char *name) { return strcmp(name, "keep") == 0 ? 1 : 0; }
+
 uint64_t program_need_size(const char *name, uint64_t least_bytes) {
     (void)name;
     return least_bytes <= LIVES_KEEP_PAGES * (uint64_t)PAGE_BYTES ? LIVES_KEEP_PAGES * (uint64_t)PAGE_BYTES : 0;

@@ -43,6 +43,7 @@ static struct mortal_fate {
     uint64_t forms;
 } *const fate = (struct mortal_fate *)(KEEP_STATE_AT + sizeof(struct mortal_state));
 
+static struct server keeps_nothing;
 static cap_t endpoint;
 static uint64_t death; /* that of the request in hand */
 
@@ -338,6 +339,8 @@ static uint64_t start(void) {
         while (true)
             __asm__ volatile("pause");
     }
+    if (fate->forms == MORTAL_KEEPS_NOTHING)
+        return server_init(&keeps_nothing, endpoint, &mortal_protocol);
     if (export_is_wanted() && fate->forms != MORTAL_NO_FORM)
         export_state();
     bool follows = server_keep(&kept->server, 1 + fate->layout, sizeof *kept) || import_state();

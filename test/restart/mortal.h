@@ -124,8 +124,9 @@ struct mortal_doom_reply {
 };
 enum mortal_forms {
     MORTAL_NO_FORM,
-    MORTAL_EXPORTS, /* its state can be exported; no program takes that over */
-    MORTAL_IMPORTS, /* ... and other ones do */
+    MORTAL_EXPORTS,       /* its state can be exported; no program takes that over */
+    MORTAL_IMPORTS,       /* ... and other ones do */
+    MORTAL_KEEPS_NOTHING, /* the next program never looks at it */
 };
 enum mortal_start {
     MORTAL_START_FIRST,  /* at once */

@@ -86,6 +86,11 @@ static void a_conversion_that_dies(void) {
     }
 }
 
+static void the_new_program_keeps_nothing(void) {
+    const struct mortal_doom_request nothing = {.forms = MORTAL_KEEPS_NOTHING};
+    doomed_swap(&nothing, "the new program keeps no state", 0);
+}
+
 static void the_new_program_ends_at_once(void) {
     const struct mortal_doom_request first = {.starts = 1, .place = MORTAL_START_FIRST};
     for (uint32_t i = 0; i < 3; i++) /* by turns it ends in another way */
@@ -205,6 +210,7 @@ static const struct test_case cases[] = {
     CASE(the_new_program_ends_at_once),
     CASE(the_new_program_hangs),
     CASE(a_state_in_another_form),
+    CASE(the_new_program_keeps_nothing),
     CASE(a_conversion_that_dies),
     CASE(swapped_a_thousand_times),
     CASE(swapped_while_calls_come),
