@@ -104,6 +104,20 @@ class Options(unittest.TestCase):
                 with self.assertRaises(UserError):
                     command_test.debug(names)
 
+    def test_only_what_named_tests_need_is_built(self) -> None:
+        tests = [{"name": name, "suite": [], "depends": depends}
+                 for name, depends in (("caps", ["1@exe"]), ("revoke", ["1@exe", "2@cus"]), ("docs", []))]
+        with tempfile.TemporaryDirectory() as place, mock.patch.object(paths, "BUILD", pathlib.Path(place)), \
+                mock.patch.object(command_test, "known_tests", return_value=tests):
+            info = pathlib.Path(place) / "meson-info"
+            info.mkdir()
+            (info / "intro-targets.json").write_text(json.dumps(
+                [{"id": f"{number}@{kind}", "filename": [f"{place}/test/file{number}"]}
+                 for number, kind in ((1, "exe"), (2, "cus"), (3, "exe"))]))
+            self.assertEqual(command_test.needed_by(["caps"]), ["test/file1"])
+            self.assertEqual(command_test.needed_by(["re*", "caps"]), ["test/file1", "test/file2"])
+            self.assertIsNone(command_test.needed_by(["caps", "docs"]))  # which does not say what it needs
+
     def test_names_that_no_test_has(self) -> None:
         tests = [{"name": "caps", "suite": ["baton:guest"]}, {"name": "revoke", "suite": ["baton:guest", "baton:long"]}]
         with mock.patch.object(command_test, "known_tests", return_value=tests):

@@ -24,7 +24,9 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import functools
 import json
+import pathlib
 from typing import Any
 
 import family
@@ -72,6 +74,18 @@ def find_names(names: list[str], suites: list[str]) -> list[str]:
     return list(dict.fromkeys(name for meant in found.values() for name in meant))  # Meson fails on one named twice
 
 
+def needed_by(names: list[str]) -> list[str] | None:
+    """What these tests, or patterns, need to be built. None: all. So it is for a test that does not say."""
+    found = find_names(names, [])
+    depends = [entry["depends"] for entry in known_tests() if entry["name"] in found]
+    if not all(depends):
+        return None
+    targets = json.loads((paths.BUILD / "meson-info" / "intro-targets.json").read_text())
+    wanted = {target for one in depends for target in one}
+    return sorted({str(pathlib.Path(file).relative_to(paths.BUILD)) for target in targets if target["id"] in wanted
+                   for file in target["filename"]})
+
+
 def debug(names: list[str]) -> int:
     """Run one guest suite by its own command, with gdb."""
     tests = {entry["name"]: entry for entry in known_tests()}
@@ -96,7 +110,10 @@ def run(options: argparse.Namespace) -> int:
     target = f"matrix_{options.matrix}"
     if options.matrix:
         suites += ["--suite", target]
-    with build.ready(paths.BUILD, [target] if options.matrix else None):
+    targets: build.Targets = [target] if options.matrix else None
+    if options.names and not options.matrix:
+        targets = functools.partial(needed_by, options.names)
+    with build.ready(paths.BUILD, targets):
         if options.list:
             return family.relay(["meson", "test", "-C", str(paths.BUILD), "--no-rebuild", *suites, "--list"])
         options.names = find_names(options.names, options.suite)

@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import family
 from claims import Lock
@@ -129,10 +129,16 @@ def compile_folder(folder: pathlib.Path, targets: list[str] | None = None) -> No
         say(f"built {paths.shown(folder)} in {steps} steps")
 
 
+# None: all. Or what tells them, once the folder is set up and Meson has read the sources' latest meson.build.
+Targets = list[str] | Callable[[], list[str] | None] | None
+
+
+def chosen(targets: Targets) -> list[str] | None:
+    return targets() if callable(targets) else targets
+
+
 def is_up_to_date(folder: pathlib.Path, targets: list[str] | None) -> bool:
-    """Whether there is nothing to build."""
-    if not is_configured(folder):
-        return False
+    """Whether there is nothing to build in a folder that is set up."""
     done = subprocess.run([ninja(), "-C", str(folder), "-n", *(targets or [])], capture_output=True, text=True,
                           errors="replace", check=False, stdin=subprocess.DEVNULL)
     return done.returncode == 0 and NOTHING_TO_DO in done.stdout
@@ -152,14 +158,13 @@ def lock_folder(folder: pathlib.Path) -> Lock:
 
 
 @contextlib.contextmanager
-def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = False,
-          werror: bool = False) -> Iterator[None]:
+def ready(folder: pathlib.Path, targets: Targets = None, alone: bool = False, werror: bool = False) -> Iterator[None]:
     """Install what is missing, configure the folder, and build all of it or these targets. Until the end of the block
     nobody else builds there. alone: nor uses it. werror: from now on warnings are errors there."""
     with lock_folder(folder) as lock:
         if not lock.take(wait=False):
             if not alone and lock.take(shared=True, wait=False):
-                if is_up_to_date(folder, targets):
+                if is_configured(folder) and is_up_to_date(folder, chosen(targets)):
                     yield
                     return
                 say(f"{paths.shown(folder)} has to be built, and another ./baton uses it; waiting for its end")
@@ -170,7 +175,9 @@ def ready(folder: pathlib.Path, targets: list[str] | None = None, alone: bool = 
         configure(folder, options=(OPTIONS[folder],))
         if werror:
             make_warnings_errors(folder)
-        compile_folder(folder, targets)
+        if callable(targets):
+            compile_folder(folder, ["build.ninja"])
+        compile_folder(folder, chosen(targets))
         lock.take(shared=not alone)
         yield
 
