@@ -29,6 +29,15 @@ static void wait_and_exit_in_both_orders(void) {
     CHECK_EQUAL(world_exit(pid, 3), SERVER_DEFERRED);
     CHECK(world_late.count == 1 && world_late.status == OK && world_late.end.pid == pid && world_late.end.value == 3);
     CHECK(world_same(&before));
+
+    /* The right to answer is gone: the thread's call has ended, and it waits once more. */
+    CHECK_EQUAL(world_spawn(1, &pid, NULL), OK);
+    CHECK_EQUAL(world_wait(1, PROCESS_ANY, 0, &end), SERVER_DEFERRED);
+    CHECK_EQUAL(sys_cap_delete(0, world_deferred).status, OK);
+    CHECK_EQUAL(world_wait(1, PROCESS_ANY, 0, &end), SERVER_DEFERRED);
+    CHECK_EQUAL(world_exit(pid, 4), SERVER_DEFERRED);
+    CHECK(world_late.count == 2 && world_late.end.value == 4);
+    CHECK(world_same(&before));
 }
 
 /* A call is refused unless its badge names a living thread: the dispatch checks this, so that no handler has to. */

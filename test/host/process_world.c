@@ -110,6 +110,13 @@ bool server_answer(struct server *server, cap_t slot, uint32_t number, uint32_t 
     return true;
 }
 
+bool server_client_waits(cap_t slot) {
+    if (sys_cap_query(slot).status == OK)
+        return true;
+    slot_free(slot);
+    return false;
+}
+
 void server_forget(cap_t slot) {
     (void)sys_cap_delete(0, slot);
     slot_free(slot);

@@ -18,8 +18,10 @@ static void wait_no_more(struct process_thread *thread) {
 }
 
 uint32_t answer_defer(struct process_thread *caller, const struct answer_wait *wait) {
-    if (caller->answer != 0)
+    if (caller->answer != 0 && server_client_waits(caller->answer))
         return P_BUSY;
+    if (caller->answer != 0)
+        wait_no_more(caller); /* that call has ended without an answer */
     cap_t slot = slot_take();
     if (slot == 0)
         return P_LIMIT;
