@@ -5,15 +5,13 @@
 #include "test/process/suite.h"
 
 #include "libsys/proto/files.h"
-#include "libsys/proto/init.h"
 #include "libsys/text/string.h"
-#include "test/lib/baseline.h"
+#include "test/lib/cases.h"
 #include "test/lib/port.h"
 #include "test/process/child.h"
 
 #define LACKING_PATH "etc/lacking"
 #define SLOW_CASE_NS 2000000000ULL
-#define TRIES_MAX 3U /* of a case after which more is in use than before */
 
 static const struct group *const groups[] = {
     &group_spawn,          &group_images,      &group_exec,    &group_end,          &group_kill,
@@ -44,12 +42,19 @@ static bool add_lacking(const char *name) {
     return false;
 }
 
+/* Look for a file of the volume. */
+static uint32_t find_file(const char *path, struct files_stat_reply *ret_found) {
+    static struct files_stat_request stat;
+    stat.length_bytes = strlen(path);
+    memcpy(stat.path, path, stat.length_bytes);
+    return files_stat(program_cap("files"), &stat, ret_found, NULL);
+}
+
 /* The list of operations that the implementation is declared to lack, if the volume has one. */
 static bool read_lacking(void) {
-    static struct files_stat_request stat = {.length_bytes = sizeof LACKING_PATH - 1, .path = LACKING_PATH};
     static struct files_read_reply bytes;
     struct files_stat_reply found;
-    uint32_t status = files_stat(program_cap("files"), &stat, &found, NULL);
+    uint32_t status = find_file(LACKING_PATH, &found);
     if (status != OK)
         return status == P_NOT_FOUND;
     struct files_read_request read = {.file = found.file, .most_bytes = FILES_BYTES_MAX};
@@ -68,27 +73,6 @@ static bool read_lacking(void) {
 }
 
 /* ---- counts that a case must not change ---- */
-
-/* From BASELINE_OWN on. */
-static const char *const own_figures[] = {
-    "the server's free frames",
-    "bytes of the server's pool",
-    "the server's slots",
-    "processes in the table",
-};
-
-static struct baseline take_baseline(void) {
-    struct process_memory_request request = {0};
-    struct process_memory_reply reply = {0};
-    if (has_operations(OPERATION(memory)))
-        (void)CHECK_STATUS(process_memory(process, &request, &reply, NULL), OK);
-    struct baseline now = baseline_of_kernel();
-    now.figures[BASELINE_OWN] = reply.frames_free;
-    now.figures[BASELINE_OWN + 1] = reply.own_pool_used;
-    now.figures[BASELINE_OWN + 2] = reply.slots_used;
-    now.figures[BASELINE_OWN + 3] = reply.process_count;
-    return now;
-}
 
 /* Children that a case left behind are waited for, so that they spoil no other case; one that runs on is killed. */
 static void check_no_children(void) {
@@ -111,31 +95,29 @@ static void check_no_children(void) {
     }
 }
 
+/* From BASELINE_OWN on. */
+static const char *const own_figures[] = {
+    "the server's free frames",
+    "bytes of the server's pool",
+    "the server's slots",
+    "processes in the table",
+};
+
+static struct baseline take_baseline(void) {
+    check_no_children();
+    struct process_memory_request request = {0};
+    struct process_memory_reply reply = {0};
+    if (has_operations(OPERATION(memory)))
+        (void)CHECK_STATUS(process_memory(process, &request, &reply, NULL), OK);
+    struct baseline now = baseline_of_kernel();
+    now.figures[BASELINE_OWN] = reply.frames_free;
+    now.figures[BASELINE_OWN + 1] = reply.own_pool_used;
+    now.figures[BASELINE_OWN + 2] = reply.slots_used;
+    now.figures[BASELINE_OWN + 3] = reply.process_count;
+    return now;
+}
+
 /* ---- the run ---- */
-
-/*
- * A server, or this program, may take something once and keep it (a table, a page at its first access), which is not a
- * leak. So a case after which more is in use runs again, and fails only if the use grows each time.
- */
-static void run_case(const struct test_case *test) {
-    for (uint32_t turn = 1; !test_has_failed(); turn++) {
-        struct baseline before = take_baseline();
-        test->run();
-        check_no_children();
-        struct baseline after = take_baseline();
-        if (baseline_is_same(&before, &after))
-            return;
-        if (turn == TRIES_MAX)
-            baseline_compare(&before, &after, own_figures);
-    }
-}
-
-static _Noreturn void end(uint64_t status) {
-    struct init_power_off_request request = {.status = status};
-    struct init_power_off_reply reply;
-    (void)init_power_off(program_cap("init"), &request, &reply, NULL);
-    program_exit(1);
-}
 
 static void lacking_operations_answer_so(void);
 static const struct test_case first_case = CASE(lacking_operations_answer_so);
@@ -168,7 +150,7 @@ static void report(uint32_t number, const struct test_case *test, bool *all_well
     }
     uint64_t begin_ns = sys_clock_read().value;
     test_begin();
-    run_case(test);
+    cases_run(test, take_baseline, own_figures);
     uint64_t took_ns = sys_clock_read().value - begin_ns;
     if (took_ns > SLOW_CASE_NS)
         test_print("# %s took %lu ms\n", test->name, took_ns / 1000000);
@@ -184,7 +166,7 @@ static _Noreturn void run_all(void) {
     test_print("1..%u\n", count);
     if (!read_lacking()) {
         test_print("Bail out! %s cannot be read\n", LACKING_PATH);
-        end(1);
+        cases_end(false);
     }
     report(number++, &first_case, &all_well);
     for (uint32_t i = 0; i < GROUP_COUNT; i++) {
@@ -192,7 +174,7 @@ static _Noreturn void run_all(void) {
         for (uint32_t j = 0; j < groups[i]->case_count; j++)
             report(number++, &groups[i]->cases[j], &all_well);
     }
-    end(all_well ? 0 : 1);
+    cases_end(all_well);
 }
 
 static int play(int argc, char **argv) {

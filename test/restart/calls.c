@@ -29,10 +29,8 @@ static struct {
 
 /* The death for the next call. */
 static uint64_t next_death(void) {
-    char why[INIT_NO_MAX] = "";
     if (run.swaps)
-        CHECK_STATUS(swap_server("mortal", "bin/mortal", why), OK);
-    CHECK_TEXT(why, "");
+        check_swap("mortal", "bin/mortal");
     return run.made == run.victim ? new_death(run.times, run.place) : 0;
 }
 

@@ -136,34 +136,6 @@ void doze(uint64_t duration_ns) {
 
 /* ---- init ---- */
 
-struct init_list_reply entry_of(const char *name) {
-    struct init_list_request request = {0};
-    struct init_list_reply reply = {0};
-    while (init_list(server("init"), &request, &reply, NULL) == OK && strcmp(reply.name, name) != 0)
-        request.index++;
-    CHECK_TEXT(reply.name, name);
-    return reply;
-}
-
-uint32_t restart(const char *name) {
-    struct init_restart_request request = {{0}};
-    struct init_restart_reply reply;
-    memcpy(request.name, name, strlen(name));
-    return init_restart(server("init"), &request, &reply, NULL);
-}
-
-uint32_t swap_server(const char *name, const char *path, char ret_why[INIT_NO_MAX]) {
-    struct init_swap_request request = {.name = {0}};
-    struct init_swap_reply reply = {0};
-    struct protocol_extra extra = {.reason = {0}};
-    memcpy(request.name, name, strlen(name));
-    memcpy(request.path, path, strlen(path));
-    uint32_t status = init_swap(server("init"), &request, &reply, &extra);
-    memcpy(ret_why, status == OK ? reply.no : extra.reason, INIT_NO_MAX);
-    ret_why[INIT_NO_MAX - 1] = '\0';
-    return status;
-}
-
 bool log_says(const char *text) {
     static struct init_read_log_request request;
     static struct init_read_log_reply reply;

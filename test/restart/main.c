@@ -1,11 +1,8 @@
 /* Runs the cases, and prints the results as TAP on port 0xe8. */
 #include "libsys/program/program.h"
-#include "libsys/text/string.h"
-#include "test/lib/baseline.h"
+#include "test/lib/cases.h"
 #include "test/lib/port.h"
 #include "test/restart/suite.h"
-
-#define TRIES_MAX 3U /* of a case after which more is in use than before */
 
 /* First come those that read the log: after many reports of faults it takes no lines from init for a while. */
 static const struct suite *const groups[] = {&group_gone, &group_swaps, &group_ends, &group_starts, &group_calls};
@@ -17,26 +14,6 @@ static struct baseline take_baseline(void) {
     struct baseline now = baseline_of_kernel();
     now.figures[BASELINE_OWN] = look(server("mortal")).slots;
     return now;
-}
-
-/* Something may be taken once and kept, such as a page at its first access. That is no leak. */
-static void run_case(const struct test_case *test) {
-    for (uint32_t turn = 1; !test_has_failed(); turn++) {
-        struct baseline before = take_baseline();
-        test->run();
-        struct baseline after = take_baseline();
-        if (baseline_is_same(&before, &after))
-            return;
-        if (turn == TRIES_MAX)
-            baseline_compare(&before, &after, own_figures);
-    }
-}
-
-static _Noreturn void end(uint64_t status) {
-    struct init_power_off_request request = {.status = status};
-    struct init_power_off_reply reply;
-    (void)init_power_off(server("init"), &request, &reply, NULL);
-    program_exit(1);
 }
 
 int main(int argc, char **argv, char **envp) {
@@ -53,9 +30,9 @@ int main(int argc, char **argv, char **envp) {
             if (groups[i] == &group_gone) /* what it takes away does not come back */
                 groups[i]->cases[j].run();
             else
-                run_case(&groups[i]->cases[j]);
+                cases_run(&groups[i]->cases[j], take_baseline, own_figures);
             all_well = test_end(number++, groups[i]->cases[j].name) && all_well;
         }
     }
-    end(all_well ? 0 : 1);
+    cases_end(all_well);
 }

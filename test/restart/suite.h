@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "libsys/proto/init.h"
+#include "test/lib/servers.h"
 #include "test/lib/status.h"
 #include "test/restart/mortal.h"
 
@@ -59,12 +59,6 @@ uint32_t caller_join(struct caller *caller);
 
 /* Sleep. */
 void doze(uint64_t duration_ns);
-
-/* What init says of a server. */
-struct init_list_reply entry_of(const char *name);
-uint32_t restart(const char *name);
-/* With OK: why the swap was not done, empty if it was. Else the reason of the failure. */
-uint32_t swap_server(const char *name, const char *path, char ret_why[INIT_NO_MAX]);
 
 /* Has the log had this text since the last call that found something? */
 bool log_says(const char *text);

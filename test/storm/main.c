@@ -1,11 +1,10 @@
 /* Runs the plans, and prints the results as TAP on port 0xe8. After a plan that fails the system is not used again. */
 #include "libsys/program/program.h"
-#include "libsys/proto/init.h"
 #include "libsys/proto/process.h"
 #include "libsys/runtime/signal.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/status_text.h"
-#include "test/lib/baseline.h"
+#include "test/lib/cases.h"
 #include "test/lib/port.h"
 #include "test/lib/status.h"
 #include "test/storm/suite.h"
@@ -144,13 +143,6 @@ static void read_plans(void) {
     }
 }
 
-static _Noreturn void end(bool all_well) {
-    const struct init_power_off_request request = {.status = all_well ? 0 : 1};
-    struct init_power_off_reply reply;
-    (void)init_power_off(program_need("init"), &request, &reply, NULL);
-    program_exit(1);
-}
-
 /* Cut the next line off. NULL: there is none. */
 static char *next_line(char **text) {
     char *line = *text;
@@ -184,8 +176,8 @@ int main(int argc, char **argv, char **envp) {
         else
             test_fail("%s is no plan", line);
         if (!test_end(number, line))
-            end(false);
+            cases_end(false);
     }
     test_note("%lu events came", came);
-    end(!test_has_failed());
+    cases_end(!test_has_failed());
 }
