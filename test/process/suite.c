@@ -8,9 +8,12 @@
 #include "libsys/text/string.h"
 #include "test/lib/cases.h"
 #include "test/lib/port.h"
+#include "test/lib/servers.h"
 #include "test/process/child.h"
 
 #define LACKING_PATH "etc/lacking"
+#define SWAPS_PATH "etc/swaps" /* if the volume has it, the server is swapped before each case */
+#define SERVER_IMAGE "bin/process"
 #define SLOW_CASE_NS 2000000000ULL
 
 static const struct group *const groups[] = {
@@ -22,6 +25,7 @@ static const struct group *const groups[] = {
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])
 
 static uint64_t lacking; /* operations */
+static bool swaps;
 
 /* ---- what the implementation lacks ---- */
 
@@ -150,6 +154,8 @@ static void report(uint32_t number, const struct test_case *test, bool *all_well
     }
     uint64_t begin_ns = sys_clock_read().value;
     test_begin();
+    if (swaps)
+        check_swap("process", SERVER_IMAGE);
     cases_run(test, take_baseline, own_figures);
     uint64_t took_ns = sys_clock_read().value - begin_ns;
     if (took_ns > SLOW_CASE_NS)
@@ -168,12 +174,16 @@ static _Noreturn void run_all(void) {
         test_print("Bail out! %s cannot be read\n", LACKING_PATH);
         cases_end(false);
     }
+    struct files_stat_reply ignored;
+    swaps = find_file(SWAPS_PATH, &ignored) == OK;
     report(number++, &first_case, &all_well);
     for (uint32_t i = 0; i < GROUP_COUNT; i++) {
         test_print("# group %s: %u cases\n", groups[i]->name, groups[i]->case_count);
         for (uint32_t j = 0; j < groups[i]->case_count; j++)
             report(number++, &groups[i]->cases[j], &all_well);
     }
+    if (swaps)
+        test_print("# %lu swaps\n", entry_of("process").restart_count);
     cases_end(all_well);
 }
 
