@@ -2,10 +2,11 @@
  * The process server. README.md says what it is given. This file looks that up, sets up the server's memory, and starts
  * process 1.
  *
- *     process [--fixed-addresses] [--all-cpus] IMAGE [CAPABILITY]...      process 1, and the names of its capabilities
+ *     process [OPTION]... IMAGE [CAPABILITY]...      process 1, and the names of its capabilities
  *
  * --fixed-addresses: no address randomisation, for debugging.
  * --all-cpus: programs are dealt out to the other CPUs; otherwise they run on the one that this server runs on.
+ * The scheduling policy may have more options (policy.h).
  */
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
@@ -22,6 +23,7 @@
 #include "servers/process/calls/serve.h"
 #include "servers/process/delivery/delivery.h"
 #include "servers/process/memory/pressure.h"
+#include "servers/process/policy.h"
 #include "servers/process/programs/exec_rest.h"
 #include "servers/process/recovery/recovery.h"
 
@@ -32,7 +34,7 @@
 #define PRIORITY 20U /* of processes with nice value 0: one for each value, below all servers */
 
 /* The state: struct server, context and exec lie where meson.build puts them (libsys/program/keep.h). */
-#define LAYOUT KEEP_LAYOUT('p', 'r', 'o', 1)
+#define LAYOUT KEEP_LAYOUT('p', 'r', 'o', 2)
 #define CONTEXT_AT (KEEP_STATE_AT + PAGE_BYTES)
 #define EXEC_AT (KEEP_STATE_AT + 0x60000)
 #define KEPT_BYTES (EXEC_AT - KEEP_STATE_AT + sizeof launch_exec_rest)
@@ -152,17 +154,31 @@ static bool start_first(struct server_context *context, int argc, char **argv) {
     return status == OK;
 }
 
-/* Take the options. Returns how many arguments they are. */
-static int take_options(struct server_context *context, int argc, char **argv) {
+struct options {
+    bool fixed_addresses, all_cpus;
+};
+
+/*
+ * Take the options, those of the policy too. Returns how many arguments they are; -1: one of them is unknown or wrong,
+ * and the log says so.
+ */
+static int take_options(int argc, char **argv, struct options *ret_options) {
     int count = 0;
-    context->cpu_count = 1;
-    for (; count + 1 < argc; count++) {
-        if (strcmp(argv[count + 1], "--fixed-addresses") == 0)
-            context->fixed_addresses = true;
-        else if (strcmp(argv[count + 1], "--all-cpus") == 0)
-            context->cpu_count = sys_system_info(INFO_CPUS, 0).value;
+    *ret_options = (struct options){0};
+    while (count + 1 < argc && strncmp(argv[count + 1], "--", 2) == 0) {
+        char **option = argv + count + 1;
+        int taken = 1;
+        if (strcmp(option[0], "--fixed-addresses") == 0)
+            ret_options->fixed_addresses = true;
+        else if (strcmp(option[0], "--all-cpus") == 0)
+            ret_options->all_cpus = true;
         else
-            break;
+            taken = policy_take_option(argc - count - 1, option);
+        if (taken == 0)
+            log_print("process: this server has no option %s", option[0]);
+        if (taken <= 0)
+            return -1;
+        count += taken;
     }
     return count;
 }
@@ -202,13 +218,18 @@ static bool take_over(struct server_context *context, bool *ret_follows) {
 
 static bool start(struct server_context *context, int argc, char **argv) {
     bool follows;
-    if (argc < 2) {
+    struct options options;
+    int option_count = take_options(argc, argv, &options); /* first: the program before stays if one is wrong */
+    if (option_count < 0)
+        return false;
+    if (argc - option_count < 2) {
         log_print("process: want the image of process 1 as an argument");
         return false;
     }
     if (!take_over(context, &follows))
         return false;
-    int options = take_options(context, argc, argv);
+    context->fixed_addresses = options.fixed_addresses;
+    context->cpu_count = options.all_cpus ? sys_system_info(INFO_CPUS, 0).value : 1;
     uint64_t status = sys_signal_timer(context->caps.events, EVENT_TIMER, DEADLINE_NEVER).status;
     if (status == OK)
         status = server_init(&served_server, context->caps.endpoint, &served_protocol);
@@ -221,52 +242,13 @@ static bool start(struct server_context *context, int argc, char **argv) {
     if (context->processes.last_pid != 0)
         return true;
     log_print("process: %lu frames, %lu of them free", context->frames.managed_count, context->frames.free_count);
-    return start_first(context, argc - options, argv + options);
-}
-
-/* Serve an event that is not a call. */
-static void serve_other(void) {
-    if (server_event_kind(&served_server) == MESSAGE_FAULT)
-        serve_fault(&served_server.event);
-    else if (server_event_kind(&served_server) == MESSAGE_NOTIFICATION)
-        serve_events(served_server.event.message.words[0]);
-}
-
-/*
- * Send the answer, then deliver signals: a handler can't begin in the middle of a call. A caller on another CPU would
- * run on at once, and signals that it sent to itself would come too late: it stays suspended meanwhile. A caller on
- * this CPU waits for this server anyway.
- */
-static void answer_and_deliver(uint64_t caller) {
-    const struct process_thread *thread = served_context.cpu_count > 1 ? serve_badge(caller) : NULL;
-    if (thread != NULL)
-        (void)sys_thread_suspend(thread->object, 0);
-    (void)server_flush(&served_server);
-    pressure_take_for(&served_context, 0); /* a signal's frame may take one of the last frames */
-    delivery_run();
-    thread = thread != NULL ? serve_badge(caller) : NULL; /* the thread may have ended */
-    if (thread != NULL)
-        (void)objects_resume(thread);
+    return start_first(context, argc - option_count, argv + option_count);
 }
 
 int main(int argc, char **argv, char **envp) {
     (void)envp;
     if (!start(&served_context, argc, argv))
         return 1;
-    for (;;) {
-        uint32_t status = server_next(&served_server);
-        if (status != OK) {
-            log_print("process: waiting for messages: %s", status_text(status));
-            return 1;
-        }
-        pressure_take_for(&served_context, OBJECTS_BADGE_PID(served_server.event.badge));
-        if (server_event_kind(&served_server) == MESSAGE_CALL)
-            server_serve(&served_server);
-        else
-            serve_other();
-        if (process_is_due(&served_context.processes))
-            answer_and_deliver(served_server.event.badge);
-        page_allocator_settle(&served_context.allocator);
-        timer_update();
-    }
+    log_print("process: waiting for messages: %s", status_text(policy_serve()));
+    return 1;
 }

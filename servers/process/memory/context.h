@@ -78,7 +78,8 @@ struct server_context {
     uint64_t priority;             /* of processes */
     uint64_t cpu_count;            /* CPUs that programs run on: 0 .. cpu_count - 1 */
     struct random random;
-    bool fixed_addresses; /* no address randomisation, for debugging */
+    bool fixed_addresses;  /* no address randomisation, for debugging */
+    bool other_priorities; /* some threads may have others than their nice values stand for (policy.h) */
     struct process_table processes;
     struct context_handlers handlers;
     uint64_t paused; /* SUSPEND_... of the thread that was paused last, behind its badge; 0: it was told */

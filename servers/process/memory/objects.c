@@ -103,15 +103,24 @@ static uint64_t priority_of(const struct server_context *context, const struct p
  * A thread's CPU follows from its pid and number. Where there are several CPUs, the first gets no program: this server
  * runs there, before all programs, and would starve those beside it while programs on other CPUs keep it busy.
  */
-static uint64_t cpu_of(const struct server_context *context, const struct process_thread *thread) {
+uint64_t objects_cpu(const struct server_context *context, const struct process_thread *thread) {
     uint64_t others = context->cpu_count - 1;
     return others == 0 ? 0 : 1 + (thread->process->pid + thread_number(thread)) % others;
 }
 
-uint32_t objects_set_priority(const struct server_context *context, const struct process_thread *thread) {
-    struct thread_config config = {.priority = priority_of(context, thread->process)};
+static uint32_t put_priority(const struct process_thread *thread, uint64_t priority) {
+    struct thread_config config = {.priority = priority};
     memcpy(program.message->data, &config, sizeof config);
     return (uint32_t)sys_thread_configure(thread->object, THREAD_PRIORITY).status;
+}
+
+uint32_t objects_set_priority(const struct server_context *context, const struct process_thread *thread) {
+    return put_priority(thread, priority_of(context, thread->process));
+}
+
+uint32_t objects_put_priority(struct server_context *context, const struct process_thread *thread, uint64_t priority) {
+    context->other_priorities = true; /* first: a program that ends here must not leave one that nobody looks for */
+    return put_priority(thread, priority);
 }
 
 static uint32_t configure(struct server_context *context, const struct process_objects *objects,
@@ -129,7 +138,7 @@ static uint32_t configure(struct server_context *context, const struct process_o
             .message_memory = message.memory,
             .message_offset_pages = message.offset_pages,
             .priority = priority_of(context, thread->process),
-            .cpu = cpu_of(context, thread),
+            .cpu = objects_cpu(context, thread),
         };
         memcpy(program.message->data, &config, sizeof config);
         result = sys_thread_configure(thread->object, THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE |

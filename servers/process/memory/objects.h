@@ -102,6 +102,13 @@ void objects_tell_withdrawn(struct server_context *context);
 /* Give a thread the priority that its process's nice value stands for. */
 MUST_USE uint32_t objects_set_priority(const struct server_context *context, const struct process_thread *thread);
 
+/* Give a thread this priority. For a policy (policy.h), which gives it its own again by objects_set_priority. */
+MUST_USE uint32_t objects_put_priority(struct server_context *context, const struct process_thread *thread,
+                                       uint64_t priority);
+
+/* The CPU that a thread runs on. */
+uint64_t objects_cpu(const struct server_context *context, const struct process_thread *thread);
+
 /* CPU time that a thread has used. */
 uint64_t objects_thread_time_ns(const struct process_thread *thread);
 

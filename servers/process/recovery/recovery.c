@@ -120,6 +120,15 @@ void recovery_count(struct server_context *context) {
 
 /* ---- behind it ---- */
 
+/*
+ * The policy of the program before may have given threads other priorities than their nice values stand for, and this
+ * one knows nothing of that (policy.h).
+ */
+static void reset_priorities(const struct server_context *context, struct process *process) {
+    for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
+        (void)objects_set_priority(context, at);
+}
+
 /* Let all threads go on that may. Where signals are due, delivery_run() lets them, behind the signals. */
 static void resume(struct process *process) {
     if (process->ended || process->halted)
@@ -172,8 +181,11 @@ void recovery_finish(struct server_context *context) {
     objects_tell_withdrawn(context);
     for (uint32_t i = 0; (process = next(context, &i)) != NULL;) {
         time_limit_watch(process);
+        if (context->other_priorities)
+            reset_priorities(context, process);
         resume(process);
     }
+    context->other_priorities = false;
     context->told_foreground = 0;
     console_tell_foreground();
     page_allocator_settle_given(&context->allocator);
