@@ -61,7 +61,7 @@ LOG_LEVELS = ("error", "warn", "info")
 OWN_VOLUME = "boot.tar"  # in a machine's folder: the one it boots
 COMMANDS_NAME = "etc/rc"
 MANIFEST_NAME = "etc/manifest.json"
-PROCESS_SERVER = "bin/process"
+PROCESS_SERVERS = ("bin/process", "bin/process_eager", "bin/process_lottery")  # they share their options
 COMMANDS_SECONDS = 600.0
 DEFAULT_MEMORY_MIB = 256
 RUNS_KEPT = 8
@@ -121,7 +121,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
     parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
                         help="let the manifest's program NAME be this image of the volume (in bin/ unless it has a "
-                             "slash)")
+                             "slash); 'NAME=IMAGE OPTION...' gives it options, too")
     parser.add_argument("--all-cpus", action="store_true",
                         help="deal programs out to all CPUs but the servers', the first")
     parser.add_argument("--fixed-addresses", action="store_true",
@@ -167,8 +167,10 @@ def read_manifest(members: volume.Members) -> dict[str, Any]:
 
 
 def swap_image(members: volume.Members, swap: str) -> volume.Members:
-    """`members` with another image for one program of the manifest. Raises UserError: no such program or image."""
-    name, separator, image = swap.partition("=")
+    """`members` with another image for one program of the manifest, and options before its arguments. Raises UserError:
+    no such program or image."""
+    name, separator, words = swap.partition("=")
+    image, *server_options = words.split() or [""]
     if not (name and separator and image):
         raise UserError(f"--with {swap}: want NAME=IMAGE", CODE_USAGE)
     image = image if "/" in image else f"bin/{image}"
@@ -180,6 +182,8 @@ def swap_image(members: volume.Members, swap: str) -> volume.Members:
         known = ", ".join(program["name"] for program in manifest["programs"])
         raise UserError(f"--with {swap}: the manifest has no program {name}; it has {known}", CODE_USAGE)
     programs[0]["image"] = image
+    if server_options:
+        programs[0]["arguments"] = [*server_options, *programs[0].get("arguments", [])]
     return volume.replace(members, MANIFEST_NAME, json.dumps(manifest, indent=2).encode() + b"\n")
 
 
@@ -187,9 +191,9 @@ def set_options(members: volume.Members, wanted: list[str]) -> volume.Members:
     """`members` with options for the manifest's process server. Raises UserError when that server does not know
     them."""
     manifest = read_manifest(members)
-    server = next((program for program in manifest["programs"] if program["image"] == PROCESS_SERVER), None)
+    server = next((program for program in manifest["programs"] if program["image"] in PROCESS_SERVERS), None)
     if server is None:
-        raise UserError(f"{wanted[0]}: no program of the manifest is {PROCESS_SERVER}, which knows it", CODE_USAGE)
+        raise UserError(f"{wanted[0]}: no program of the manifest is {PROCESS_SERVERS[0]}, which knows it", CODE_USAGE)
     server["arguments"] = [*wanted, *server["arguments"]]
     return volume.replace(members, MANIFEST_NAME, json.dumps(manifest, indent=2).encode() + b"\n")
 

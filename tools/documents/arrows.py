@@ -37,6 +37,9 @@ ROOMS = ("kernel/arch/x86_64", "kernel/entry", "kernel/calls", "kernel/ending", 
 LIBSYS_ROOMS = ("libsys/maker", "libsys/runtime", "libsys/proto", "libsys/wire",
                 "libsys/program", "libsys/format", "libsys/text")
 
+# Servers that are built from another one's files (docs/servers.md).
+SHARING = {"servers/process_eager/": "servers/process/", "servers/process_lottery/": "servers/process/"}
+
 # The circles that are there in spite of the rule, of units or of folders.
 CIRCLES: tuple[frozenset[str], ...] = (
     frozenset({"tools", "tools/baton_cli", "tools/coverage", "tools/documents", "tools/evidence", "tools/fresh",
@@ -48,7 +51,8 @@ def allowed(path: str) -> tuple[str, ...] | None:
     """The beginnings that a file's includes may have; None: any (tests)."""
     if path.startswith("servers/"):
         own = "/".join(path.split("/")[:2]) + "/"  # a server knows other servers by their protocols only
-        return (own, "libsys/", "kernel/abi/")
+        shared = (SHARING[own],) if own in SHARING else ()
+        return (own, *shared, "libsys/", "kernel/abi/")
     return next((may for beginning, may in DIRECTIONS if path.startswith(beginning)), None)
 
 
