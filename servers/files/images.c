@@ -129,7 +129,7 @@ static uint32_t refuse(struct server_call *call, uint32_t status, const char *wh
 
 uint32_t images_make(struct server_call *call, const struct copy_source *source, uint32_t node, cap_t *ret_cap) {
     struct image_copy *image = source->images;
-    uint64_t size = source->tree->nodes[node].size_bytes;
+    uint64_t size = ram_stat(source->tree, node).size_bytes;
     images_take_back(source);
     if (quota_left(&quota, source->tree->owner) == 0)
         return refuse(call, P_LIMIT,

@@ -1,16 +1,10 @@
 /*
- * A tree of files and directories that can be written, in pages of memory that its owner provides.
+ * A tree of files and directories that can be written, in pages of memory that its owner provides. This is the
+ * interface of all makes of such a tree; the build chooses one (RAM_TREE_STATE). ram_pages.c is the same in all.
  *
- *     nodes:  root --> a --> b --> sub        the children of a directory are a list, sorted by name
- *                      |            '--> c
- *                      v
- *     pages:  index page: [ 3 | 0 | 7 | ... ]       entry n of the index names the page of the file's n-th 4096 bytes;
- *                           |       '--> page 7     0 is a hole, which reads as zeros
- *                           '--> page 3
- *
- * Nodes are an array in the tree, pages lie in the provided memory. Each is charged to the owner that the tree worked
- * for when it was taken (quota.h): a page to the program that wrote it, a node to the program that made it. A file that
- * is removed while it is held (open) lives on without path and number, until its last holder lets go.
+ * Nodes lie in the tree, pages in the provided memory. Each is charged to the owner that the tree worked for when it
+ * was taken (quota.h): a page to the program that wrote it, a node to the program that made it. A file that is removed
+ * while it is held (open) lives on without path and number, until its last holder lets go.
  *
  * An operation that fails changes nothing. One that needs several pages and gets only some fills these, and says how
  * much it wrote. Nothing here makes a system call.
@@ -31,40 +25,49 @@
 #define RAM_NAME_MAX 63U   /* bytes of one name */
 #define RAM_PAGE_BYTES 4096U
 #define RAM_PAGES_MAX 16384U
-#define RAM_FILE_PAGES (RAM_PAGE_BYTES / sizeof(uint32_t))
-#define RAM_FILE_BYTES_MAX (RAM_FILE_PAGES * (uint64_t)RAM_PAGE_BYTES)
 #define RAM_FILE_NUMBER (1ULL << 63) /* in every number that names a file of such a tree */
 
-struct ram_node {
-    char name[RAM_NAME_MAX + 1]; /* zero-terminated; empty: the root, or a file that was removed and is held */
-    uint32_t kind;               /* enum files_kind; 0 = the node is free */
-    uint32_t generation;         /* how many files in this node were removed: part of a file's number */
-    uint32_t owner;
-    uint32_t holders;
-    uint32_t parent;
-    uint32_t next;    /* the sibling after this one, by name; of a free node: the next free one; 0 = none */
-    uint32_t content; /* directory: its first child. File: its index page. 0 = none */
-    uint64_t size_bytes;
-    uint64_t changed_ns;
-};
+/* A file's number has its node and how many files in this node were removed before. It is the same in all makes. */
+#define RAM_NODE_BITS 16U
+#define RAM_NUMBER(generation, node) (RAM_FILE_NUMBER | (uint64_t)(generation) << RAM_NODE_BITS | (node))
+#define RAM_NUMBER_NODE(number) ((number) & ((1U << RAM_NODE_BITS) - 1))
+_Static_assert(RAM_NODES_MAX <= 1U << RAM_NODE_BITS, "a number has room for each node");
+
+/*
+ * The header of the make that the build chooses. It defines RAM_STATE (the structure with its nodes), RAM_LAYOUT (the
+ * name of its form, see KEEP_LAYOUT), RAM_FILE_BYTES_MAX (a multiple of 4096), and RAM_INDEX_PAGES (what a file takes
+ * beside the pages with its bytes, if it has any).
+ */
+#ifndef RAM_TREE_STATE
+#define RAM_TREE_STATE "servers/files/ram_lists.h"
+#endif
+#include RAM_TREE_STATE
 
 struct ram_tree {
     uint64_t now_ns; /* the time of changes, kept by the server, ... */
     uint32_t owner;  /* ... and the owner to whom pages and nodes are charged */
 
-    /* With the pages themselves this is all that there is to know. */
-    uint32_t written;                     /* bytes behind the end of no other file were touched */
-    struct ram_node nodes[RAM_NODES_MAX]; /* [0] is the root */
-    uint32_t page_owners[RAM_PAGES_MAX];  /* of page n at n - 1 */
+    /* With the pages themselves and the nodes in `own` this is all that there is to know. */
+    uint32_t written;                    /* bytes behind the end of no other file were touched */
+    uint32_t page_owners[RAM_PAGES_MAX]; /* of page n at n - 1 */
 
-    /* ram_init() computes the rest from it, and so the free nodes' `next` and all nodes' `holders`. */
+    /* ram_init() computes the rest from it. */
     uint8_t *memory;
     uint32_t page_count;
     struct quota pages, node_places;
     uint64_t used[RAM_PAGES_MAX / 64]; /* a bit for each page; page n, from 1 on, begins at memory + (n - 1) * 4096 */
     uint32_t lowest_free;              /* no page with a lower number is free */
-    uint32_t free_node;
     struct quota_owner owners_of_pages[RAM_PAGES_MAX], owners_of_nodes[RAM_NODES_MAX];
+
+    RAM_STATE own;
+};
+
+/* What there is to know of a node, apart from its content. */
+struct ram_stat {
+    const char *name; /* of at most RAM_NAME_MAX bytes; empty: the root, or a file that was removed and is held */
+    uint32_t kind;    /* enum files_kind; 0 = the node is free */
+    uint32_t owner, parent;
+    uint64_t size_bytes, changed_ns;
 };
 
 /* A clean path below the root (servers/files/path.h); "" is the root. directory: it must name a directory. */
@@ -91,6 +94,9 @@ void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count);
 
 /* Find the node of a path. Errors: P_NOT_FOUND; P_NOT_DIRECTORY a file is used as a directory. */
 MUST_USE uint32_t ram_find(const struct ram_tree *tree, struct ram_path path, uint32_t *ret_node);
+
+/* node: less than RAM_NODES_MAX. The name is valid until the tree changes. */
+struct ram_stat ram_stat(const struct ram_tree *tree, uint32_t node);
 
 /* The number by which clients name a file. Once the file is removed it names nothing. */
 uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node);

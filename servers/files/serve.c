@@ -1,5 +1,5 @@
 /*
- * Handlers of the protocol `files`, and the reading and writing of files for streams. tree.c and ram_tree.c decide.
+ * Handlers of the protocol `files`, and the reading and writing of files for streams. tree.c and ram_lists.c decide.
  */
 #include "servers/files/serve.h"
 
@@ -97,12 +97,12 @@ static uint32_t stat_in_memory(const struct resolved_path *target, struct files_
     uint32_t status = ram_find(&kept->ram, target->below, &found);
     if (status != OK)
         return status;
-    const struct ram_node *node = &kept->ram.nodes[found];
+    struct ram_stat node = ram_stat(&kept->ram, found);
     *reply = (struct files_stat_reply){
-        .kind = node->kind,
-        .size_bytes = node->size_bytes,
-        .file = node->kind == FILES_FILE ? ram_file_number(&kept->ram, found) : 0,
-        .changed_ns = node->changed_ns,
+        .kind = node.kind,
+        .size_bytes = node.size_bytes,
+        .file = node.kind == FILES_FILE ? ram_file_number(&kept->ram, found) : 0,
+        .changed_ns = node.changed_ns,
     };
     return OK;
 }
@@ -157,17 +157,17 @@ uint32_t files_serve_read(struct server_call *call, const struct files_read_requ
 static uint32_t list_in_memory(const struct resolved_path *target, uint64_t index, struct files_list_reply *reply) {
     uint32_t found;
     uint32_t status = ram_find(&kept->ram, target->below, &found);
-    if (status == OK && kept->ram.nodes[found].kind != FILES_DIRECTORY)
+    if (status == OK && ram_stat(&kept->ram, found).kind != FILES_DIRECTORY)
         status = P_NOT_DIRECTORY;
     if (status == OK)
         status = ram_child(&kept->ram, found, index, &found);
     if (status != OK)
         return status;
-    const struct ram_node *node = &kept->ram.nodes[found];
-    reply->length_bytes = strlen(node->name);
-    reply->kind = node->kind;
-    reply->size_bytes = node->size_bytes;
-    memcpy(reply->name, node->name, reply->length_bytes);
+    struct ram_stat node = ram_stat(&kept->ram, found);
+    reply->length_bytes = strlen(node.name);
+    reply->kind = node.kind;
+    reply->size_bytes = node.size_bytes;
+    memcpy(reply->name, node.name, reply->length_bytes);
     return OK;
 }
 
@@ -204,13 +204,13 @@ static uint32_t map_in_memory(struct server_call *call, const struct resolved_pa
     uint32_t status = ram_find(&kept->ram, target->below, &found);
     if (status != OK)
         return status;
-    if (kept->ram.nodes[found].kind != FILES_FILE)
+    if (ram_stat(&kept->ram, found).kind != FILES_FILE)
         return P_NOT_FILE;
-    if (kept->ram.nodes[found].size_bytes == 0) {
+    if (ram_stat(&kept->ram, found).size_bytes == 0) {
         format_into(call->reason, sizeof call->reason, "the file is empty");
         return P_NOT_FILE;
     }
-    *reply = (struct files_map_reply){.size_bytes = kept->ram.nodes[found].size_bytes};
+    *reply = (struct files_map_reply){.size_bytes = ram_stat(&kept->ram, found).size_bytes};
     work_for(owner);
     return images_make(call, &served.copies, found, &call->reply_caps[0]);
 }
@@ -277,7 +277,7 @@ uint32_t serve_write(struct server_call *call, uint32_t owner, struct served_fil
         images_take_back(&served.copies);
         status = ram_write(&kept->ram, file.node, offset_bytes, bytes, length_bytes, &ret_done->written_bytes);
     }
-    ret_done->size_bytes = kept->ram.nodes[file.node].size_bytes;
+    ret_done->size_bytes = ram_stat(&kept->ram, file.node).size_bytes;
     return explain_size(call, status);
 }
 
@@ -316,7 +316,7 @@ static uint32_t find_to_open(struct server_call *call, const struct files_open_r
         status = ram_create(&kept->ram, target.below, FILES_FILE, &ret_file->node);
     if (status == P_EXISTS) {
         status = ram_find(&kept->ram, target.below, &ret_file->node);
-        if (status == OK && kept->ram.nodes[ret_file->node].kind != FILES_FILE)
+        if (status == OK && ram_stat(&kept->ram, ret_file->node).kind != FILES_FILE)
             status = P_NOT_FILE;
         if (status == OK && request->mode == FILES_OPEN_WRITE)
             status = ram_truncate(&kept->ram, ret_file->node, 0);

@@ -103,15 +103,16 @@ static struct ram_path choose_path(struct model_choices *choices, char *text) {
     return (struct ram_path){text, text[0] == '\0' || choose(choices, 8) == 0};
 }
 
-/* Near the borders of pages; seldom near the end of the largest file. */
+/* Near the borders of pages; seldom near 4 MiB, where in some makes the largest file ends. */
 static uint64_t choose_offset(struct model_choices *choices) {
-    static const uint64_t pages[] = {0, 0, 0, 1, 1, 2, 3, RAM_FILE_PAGES};
+    static const uint64_t pages[] = {0, 0, 0, 1, 1, 2, 3, MODEL_LARGE_PAGES};
     static const uint64_t deltas[] = {0, 1, 100, 4095, 2048, 4096 - 480, 4000, 7};
+    const uint64_t large = MODEL_LARGE_PAGES * (uint64_t)RAM_PAGE_BYTES;
     uint64_t page = pages[choose(choices, 8)] * RAM_PAGE_BYTES;
-    if (page == RAM_FILE_BYTES_MAX && choose(choices, 16) != 0)
+    if (page == large && choose(choices, 16) != 0)
         page = RAM_PAGE_BYTES; /* such large files take the model's time */
     uint64_t delta = deltas[choose(choices, 8)];
-    return page == RAM_FILE_BYTES_MAX && choose(choices, 4) != 0 ? page - delta : page + delta;
+    return page == large && choose(choices, 4) != 0 ? page - delta : page + delta;
 }
 
 /* Choose a file of the model, perhaps a removed one that is held, or NULL: then `ret_number` names no file. */
@@ -180,7 +181,7 @@ static uint32_t predict_write(struct ram_model *model, struct model_entry *entry
         return P_LIMIT;
     if (length > RAM_FILE_BYTES_MAX - offset)
         length = RAM_FILE_BYTES_MAX - offset;
-    uint32_t cost = entry->index ? 0 : 1;
+    uint32_t cost = entry->index ? 0 : RAM_INDEX_PAGES;
     bool index = entry->index;
     for (uint64_t at = offset; at < offset + length; at++) {
         if (!entry->pages[at / RAM_PAGE_BYTES]) {
@@ -236,13 +237,13 @@ static const char *step_truncate(struct ram_model *model, struct model_choices *
         return "status of truncate";
     if (wanted != OK)
         return NULL;
-    for (uint64_t page = (size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES; page < RAM_FILE_PAGES; page++) {
+    for (uint64_t page = (size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES; page < MODEL_FILE_PAGES; page++) {
         entry->used -= entry->pages[page];
         entry->pages[page] = false;
     }
     if (size_bytes == 0 && entry->index) {
         entry->index = false;
-        entry->used--;
+        entry->used -= RAM_INDEX_PAGES;
     }
     resize(entry, size_bytes);
     return NULL;
@@ -400,7 +401,7 @@ const char *model_step(struct ram_model *model, struct model_choices *choices) {
 }
 
 static const char *compare_file(struct ram_model *model, const struct model_entry *entry, uint32_t node) {
-    if (model->tree->nodes[node].size_bytes != entry->size_bytes)
+    if (ram_stat(model->tree, node).size_bytes != entry->size_bytes)
         return "a file's size";
     uint8_t *seen = malloc(entry->size_bytes + 1);
     uint64_t length = ram_read(model->tree, node, 0, seen, entry->size_bytes + 1);
@@ -416,7 +417,7 @@ static int count_children(struct ram_model *model, uint32_t directory, const cha
     uint32_t child;
     int count = 0;
     for (; ram_child(model->tree, directory, (uint64_t)count, &child) == OK; count++) {
-        const char *name = model->tree->nodes[child].name;
+        const char *name = ram_stat(model->tree, child).name;
         snprintf(child_path, sizeof child_path, "%s%s%s", path, path[0] == '\0' ? "" : "/", name);
         if (strcmp(name, last) <= 0 || find(model, child_path) == NULL)
             return -1;
@@ -436,7 +437,7 @@ const char *model_compare(struct ram_model *model) {
             continue;
         in_model++;
         if (ram_find(model->tree, (struct ram_path){entry->path, false}, &node) != OK ||
-            model->tree->nodes[node].kind != entry->kind)
+            ram_stat(model->tree, node).kind != entry->kind)
             return "what is at a path";
         int below = entry->kind == FILES_DIRECTORY ? count_children(model, node, entry->path) : 0;
         const char *problem = entry->kind == FILES_FILE ? compare_file(model, entry, node) : NULL;

@@ -1,5 +1,5 @@
 /*
- * A tree of files as a flat list of whole paths, the model of servers/files/ram_tree.c. Each step makes one operation
+ * A tree of files as a flat list of whole paths, the model of servers/files/ram_tree.h. Each step makes one operation
  * on both and compares status, numbers, sizes, contents, lists and free pages. Used by a host test and a fuzz target.
  */
 #pragma once
@@ -9,6 +9,8 @@
 #define MODEL_ENTRIES_MAX 128U
 #define MODEL_HELD_MAX 8U
 #define MODEL_PATH_MAX 300U
+#define MODEL_LARGE_PAGES 1024U                  /* some files have as many pages, ... */
+#define MODEL_FILE_PAGES (3 * MODEL_LARGE_PAGES) /* ... and none has more: few others are there to append */
 
 struct model_entry {
     char path[MODEL_PATH_MAX]; /* empty: the entry is free */
@@ -16,10 +18,10 @@ struct model_entry {
     uint64_t number;
     uint8_t *bytes;
     uint64_t size_bytes;
-    bool index;                 /* it has an index page */
-    bool pages[RAM_FILE_PAGES]; /* which pages it has */
-    uint32_t used;              /* how many these are, the index page included */
-    uint32_t holders, node;     /* the node of one that is held */
+    bool index;                   /* it has RAM_INDEX_PAGES */
+    bool pages[MODEL_FILE_PAGES]; /* which pages it has */
+    uint32_t used;                /* how many these are, RAM_INDEX_PAGES included */
+    uint32_t holders, node;       /* the node of one that is held */
 };
 
 struct ram_model {

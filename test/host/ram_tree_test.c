@@ -60,7 +60,7 @@ static void files_are_written(void) {
     check_text("a", "one two");
     CHECK_EQUAL(write("a", 1, "__"), OK);
     check_text("a", "o__ two");
-    CHECK_EQUAL(tree.pages.free_count, 6); /* its index, and one */
+    CHECK_EQUAL(tree.pages.free_count, 7 - RAM_INDEX_PAGES);
     CHECK_EQUAL(write("a", 0, ""), OK);
     CHECK_EQUAL(written, 0);
 }
@@ -140,7 +140,7 @@ static void a_file_takes_anothers_place(void) {
     CHECK_EQUAL(write("new", 0, "new"), OK);
     CHECK_EQUAL(ram_rename(&tree, at("new"), at("old")), OK);
     check_text("old", "new");
-    CHECK_EQUAL(tree.pages.free_count, 6);
+    CHECK_EQUAL(tree.pages.free_count, 7 - RAM_INDEX_PAGES);
     CHECK_EQUAL(tree.node_places.free_count, RAM_NODES_MAX - 2);
 }
 
@@ -174,12 +174,12 @@ static void a_held_file_outlives_its_name(void) {
     CHECK_EQUAL(ram_write(&tree, nodes[1], FILES_APPEND, "er", 2, &written), OK);
     check_held(nodes[1], "newer");
     check_held(nodes[0], "old");
-    CHECK_EQUAL(tree.pages.free_count, 4);
+    CHECK_EQUAL(tree.pages.free_count, 6 - 2 * RAM_INDEX_PAGES);
     CHECK_EQUAL(tree.node_places.free_count, RAM_NODES_MAX - 3);
     ram_release(&tree, nodes[0]);
     check_held(nodes[0], "old");
     ram_release(&tree, nodes[0]);
-    CHECK_EQUAL(tree.pages.free_count, 6);
+    CHECK_EQUAL(tree.pages.free_count, 7 - RAM_INDEX_PAGES);
     ram_release(&tree, nodes[1]);
     CHECK_EQUAL(tree.pages.free_count, 8);
     CHECK_EQUAL(tree.node_places.free_count, RAM_NODES_MAX - 1);
@@ -196,17 +196,17 @@ static void nobody_takes_all(void) {
     tree.owner = 1;
     CHECK_EQUAL(create("mine", FILES_FILE), OK);
     while (write("mine", FILES_APPEND, "four") == OK)
-        CHECK_EQUAL(ram_truncate(&tree, node_of("mine"), tree.nodes[node_of("mine")].size_bytes + 4092), OK);
+        CHECK_EQUAL(ram_truncate(&tree, node_of("mine"), ram_stat(&tree, node_of("mine")).size_bytes + 4092), OK);
     CHECK_EQUAL(tree.pages.free_count, 32);
     CHECK_EQUAL(ram_take_run(&tree, 1), 0);
     tree.owner = 2;
     CHECK_EQUAL(create("yours", FILES_FILE), OK);
     CHECK_EQUAL(write("yours", 0, "a"), OK);
     CHECK_EQUAL(write("mine", FILES_APPEND, "b"), OK); /* this page is the writer's, ... */
-    CHECK_EQUAL(tree.pages.free_count, 29);
-    CHECK_EQUAL(quota_left(&tree.pages, 2), 13);
+    CHECK_EQUAL(tree.pages.free_count, 30 - RAM_INDEX_PAGES);
+    CHECK_EQUAL(quota_left(&tree.pages, 2), 14 - RAM_INDEX_PAGES);
     CHECK_EQUAL(ram_remove(&tree, at("mine"), FILES_FILE), OK);
-    CHECK_EQUAL(quota_left(&tree.pages, 2), 30); /* ... and given back to it */
+    CHECK_EQUAL(quota_left(&tree.pages, 2), 31 - RAM_INDEX_PAGES); /* ... and given back to it */
     CHECK_EQUAL(quota_left(&tree.pages, 1), 31);
     tree.owner = 1;
     uint32_t count = 0;
@@ -230,36 +230,48 @@ static void times_are_those_of_changes(void) {
     CHECK_EQUAL(create("d", FILES_DIRECTORY), OK);
     CHECK_EQUAL(create("d/f", FILES_FILE), OK);
     tree.now_ns = 6;
-    CHECK_EQUAL(tree.nodes[node_of("d/f")].changed_ns, 5);
+    CHECK_EQUAL(ram_stat(&tree, node_of("d/f")).changed_ns, 5);
     CHECK_EQUAL(write("d/f", 0, "x"), OK);
-    CHECK_EQUAL(tree.nodes[node_of("d/f")].changed_ns, 6);
-    CHECK_EQUAL(tree.nodes[node_of("d")].changed_ns, 5);
+    CHECK_EQUAL(ram_stat(&tree, node_of("d/f")).changed_ns, 6);
+    CHECK_EQUAL(ram_stat(&tree, node_of("d")).changed_ns, 5);
     tree.now_ns = 7;
     CHECK_EQUAL(ram_remove(&tree, at("d/f"), FILES_FILE), OK);
-    CHECK_EQUAL(tree.nodes[node_of("d")].changed_ns, 7);
+    CHECK_EQUAL(ram_stat(&tree, node_of("d")).changed_ns, 7);
 }
 
-/* The largest file, and not a byte more; then again with exactly as many pages as it needs. */
-static void the_largest_file(void) {
-    static uint8_t block[8192];
-    make(RAM_FILE_PAGES + 1);
+/* One file has all pages, and then none. */
+static void a_file_takes_all_pages(void) {
+    static uint8_t block[4096];
+    make(MODEL_LARGE_PAGES + RAM_INDEX_PAGES);
     memset(block, 'x', sizeof block);
     CHECK_EQUAL(create("a", FILES_FILE), OK);
-    for (uint64_t offset = 0; offset < RAM_FILE_BYTES_MAX - 4096; offset += 4096)
+    for (uint32_t page = 0; page < MODEL_LARGE_PAGES; page++)
         CHECK_EQUAL(ram_write(&tree, node_of("a"), FILES_APPEND, block, 4096, &written), OK);
+    CHECK_EQUAL(tree.pages.free_count, 0);
+    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), 1), OK);
+    CHECK_EQUAL(tree.pages.free_count, MODEL_LARGE_PAGES - 1);
+    CHECK_EQUAL(ram_remove(&tree, at("a"), FILES_FILE), OK);
+    CHECK_EQUAL(tree.pages.free_count, MODEL_LARGE_PAGES + RAM_INDEX_PAGES);
+}
+
+/* The largest file, most of which is a hole, and not a byte more. */
+static void the_largest_file(void) {
+    static uint8_t block[8192];
+    make(8);
+    memset(block, 'x', sizeof block);
+    CHECK_EQUAL(create("a", FILES_FILE), OK);
+    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), RAM_FILE_BYTES_MAX + 1), P_LIMIT);
+    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), RAM_FILE_BYTES_MAX - 4096), OK);
     CHECK_EQUAL(ram_write(&tree, node_of("a"), FILES_APPEND, block, 8192, &written), OK);
     CHECK_EQUAL(written, 4096);
-    CHECK_EQUAL(tree.pages.free_count, 0);
     CHECK_EQUAL(write("a", FILES_APPEND, "x"), P_LIMIT);
     CHECK_EQUAL(write("a", RAM_FILE_BYTES_MAX, "x"), P_LIMIT);
     CHECK_EQUAL(write("a", RAM_FILE_BYTES_MAX - 1, "yz"), OK);
     CHECK_EQUAL(written, 1);
-    CHECK_EQUAL(ram_truncate(&tree, node_of("a"), RAM_FILE_BYTES_MAX + 1), P_LIMIT);
-    CHECK_EQUAL(tree.nodes[node_of("a")].size_bytes, RAM_FILE_BYTES_MAX);
+    CHECK_EQUAL(ram_stat(&tree, node_of("a")).size_bytes, RAM_FILE_BYTES_MAX);
+    CHECK_EQUAL(tree.pages.free_count, 7 - RAM_INDEX_PAGES);
     CHECK_EQUAL(ram_truncate(&tree, node_of("a"), 1), OK);
-    CHECK_EQUAL(tree.pages.free_count, RAM_FILE_PAGES - 1);
-    CHECK_EQUAL(ram_remove(&tree, at("a"), FILES_FILE), OK);
-    CHECK_EQUAL(tree.pages.free_count, RAM_FILE_PAGES + 1);
+    CHECK_EQUAL(tree.pages.free_count, 8 - RAM_INDEX_PAGES);
 }
 
 static void nodes_run_out(void) {
@@ -277,7 +289,7 @@ static void nodes_run_out(void) {
     for (uint32_t left = RAM_NODES_MAX - 1; left > 0; left--) {
         uint32_t node = 0;
         CHECK_EQUAL(ram_child(&tree, 0, 0, &node), OK);
-        CHECK_EQUAL(ram_remove(&tree, at(tree.nodes[node].name), FILES_FILE), OK);
+        CHECK_EQUAL(ram_remove(&tree, at(ram_stat(&tree, node).name), FILES_FILE), OK);
     }
     CHECK_EQUAL(tree.node_places.free_count, RAM_NODES_MAX - 1);
 }
@@ -353,7 +365,7 @@ static void runs_of_pages(void) {
     CHECK_EQUAL(ram_take_run(&tree, PAGES), 1);
     CHECK_EQUAL(create("a", FILES_FILE), OK);
     CHECK_EQUAL(write("a", 0, "x"), P_NO_SPACE);
-    ram_give_run(&tree, 100, 2);
+    ram_give_run(&tree, 100, 1 + RAM_INDEX_PAGES);
     CHECK_EQUAL(write("a", 0, "x"), OK);
     CHECK_EQUAL(tree.pages.free_count, 0);
 }
@@ -373,5 +385,5 @@ static void agrees_when_the_pages_run_out(void) {
 SUITE(CASE(files_are_written), CASE(cut_bytes_do_not_come_back), CASE(a_page_shows_nothing_of_its_last_owner),
       CASE(a_number_dies_with_its_file), CASE(directories_move_with_all_below), CASE(a_file_takes_anothers_place),
       CASE(a_held_file_outlives_its_name), CASE(nobody_takes_all), CASE(times_are_those_of_changes),
-      CASE(the_largest_file), CASE(nodes_run_out), CASE(runs_of_pages), CASE(agrees_with_a_model),
-      CASE(agrees_when_the_pages_run_out));
+      CASE(a_file_takes_all_pages), CASE(the_largest_file), CASE(nodes_run_out), CASE(runs_of_pages),
+      CASE(agrees_with_a_model), CASE(agrees_when_the_pages_run_out));

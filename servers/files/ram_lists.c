@@ -1,11 +1,10 @@
-#include "servers/files/ram_tree.h"
+#include "servers/files/ram_pages.h"
 
 #include "libsys/text/string.h"
 #include "libsys/wire/journal.h"
 
 #define ROOT 0U
-#define NODE_BITS 16U /* of a file's number; the generation is above them */
-_Static_assert(RAM_NODES_MAX <= 1U << NODE_BITS, "a number has room for each node");
+_Static_assert(RAM_FILE_PAGES == RAM_PAGE_BYTES / sizeof(uint32_t), "a file has one index page");
 
 /*
  * The tree outlives its program, so a change notes what it overwrites (libsys/wire/journal.h). Three kinds of bytes
@@ -17,67 +16,6 @@ _Static_assert(RAM_NODES_MAX <= 1U << NODE_BITS, "a number has room for each nod
  *
  * So no operation may fill a page again that it has freed itself.
  */
-
-/* Pages */
-
-static void *page_at(const struct ram_tree *tree, uint32_t page) {
-    return tree->memory + (page - 1) * (uint64_t)RAM_PAGE_BYTES;
-}
-
-static bool is_used(const struct ram_tree *tree, uint32_t page) {
-    return (tree->used[(page - 1) / 64] >> (page - 1) % 64 & 1) != 0;
-}
-
-static void mark(struct ram_tree *tree, uint32_t page, bool used) {
-    uint64_t bit = 1ULL << (page - 1) % 64;
-    uint64_t *word = &tree->used[(page - 1) / 64];
-    *word = used ? *word | bit : *word & ~bit;
-    if (!used && page < tree->lowest_free)
-        tree->lowest_free = page;
-}
-
-/* The first page of `page_count` free ones in a row; 0 = there are none. */
-static uint32_t find_run(struct ram_tree *tree, uint32_t page_count) {
-    uint32_t free = 0;
-    while (tree->lowest_free <= tree->page_count && is_used(tree, tree->lowest_free))
-        tree->lowest_free++;
-    for (uint32_t page = tree->lowest_free; page <= tree->page_count; page++) {
-        free = is_used(tree, page) ? 0 : free + 1;
-        if (free == page_count)
-            return page - page_count + 1;
-    }
-    return 0;
-}
-
-void ram_claim_run(struct ram_tree *tree, uint32_t page, uint32_t page_count, uint32_t owner) {
-    for (uint32_t i = 0; i < page_count; i++) {
-        quota_claim(&tree->pages, owner);
-        tree->page_owners[page + i - 1] = owner;
-        mark(tree, page + i, true);
-    }
-}
-
-uint32_t ram_take_run(struct ram_tree *tree, uint32_t page_count) {
-    uint32_t first = quota_left(&tree->pages, tree->owner) < page_count ? 0 : find_run(tree, page_count);
-    if (first != 0)
-        ram_claim_run(tree, first, page_count, tree->owner);
-    return first;
-}
-
-void ram_give_run(struct ram_tree *tree, uint32_t page, uint32_t page_count) {
-    for (uint32_t i = 0; i < page_count; i++) {
-        quota_give(&tree->pages, tree->page_owners[page + i - 1]);
-        mark(tree, page + i, false);
-    }
-}
-
-/* Take a page and clear it, since a reader must not see its old content. 0: there is none. */
-static uint32_t take_page(struct ram_tree *tree) {
-    uint32_t page = ram_take_run(tree, 1);
-    if (page != 0)
-        memset(page_at(tree, page), 0, RAM_PAGE_BYTES);
-    return page;
-}
 
 static void give_page(struct ram_tree *tree, uint32_t page) { ram_give_run(tree, page, 1); }
 
@@ -97,16 +35,16 @@ static int compare(struct name name, const char *other) {
 
 /* The link, in the list of a directory's children, to the first one that does not sort before `name`. */
 static uint32_t *link_to(struct ram_tree *tree, uint32_t directory, struct name name) {
-    uint32_t *link = &tree->nodes[directory].content;
-    while (*link != 0 && compare(name, tree->nodes[*link].name) > 0)
-        link = &tree->nodes[*link].next;
+    uint32_t *link = &tree->own.nodes[directory].content;
+    while (*link != 0 && compare(name, tree->own.nodes[*link].name) > 0)
+        link = &tree->own.nodes[*link].next;
     return link;
 }
 
 /* The child called `name`; 0 = there is none. */
 static uint32_t find_child(const struct ram_tree *tree, uint32_t directory, struct name name) {
-    for (uint32_t node = tree->nodes[directory].content; node != 0; node = tree->nodes[node].next) {
-        int order = compare(name, tree->nodes[node].name);
+    for (uint32_t node = tree->own.nodes[directory].content; node != 0; node = tree->own.nodes[node].next) {
+        int order = compare(name, tree->own.nodes[node].name);
         if (order <= 0)
             return order == 0 ? node : 0;
     }
@@ -120,7 +58,7 @@ static uint32_t walk(const struct ram_tree *tree, const char *path, size_t lengt
         struct name name = {path + at, 0};
         while (at + name.length < length && name.text[name.length] != '/')
             name.length++;
-        if (tree->nodes[node].kind != FILES_DIRECTORY)
+        if (tree->own.nodes[node].kind != FILES_DIRECTORY)
             return P_NOT_DIRECTORY;
         node = find_child(tree, node, name);
         if (node == 0)
@@ -134,7 +72,7 @@ static uint32_t walk(const struct ram_tree *tree, const char *path, size_t lengt
 uint32_t ram_find(const struct ram_tree *tree, struct ram_path path, uint32_t *ret_node) {
     uint32_t node;
     uint32_t status = walk(tree, path.text, strlen(path.text), &node);
-    if (status == OK && path.directory && tree->nodes[node].kind != FILES_DIRECTORY)
+    if (status == OK && path.directory && tree->own.nodes[node].kind != FILES_DIRECTORY)
         status = P_NOT_DIRECTORY;
     if (status == OK)
         *ret_node = node;
@@ -152,7 +90,7 @@ static uint32_t find_place(const struct ram_tree *tree, const char *path, uint32
     uint32_t status = walk(tree, path, start == 0 ? 0 : start - 1, ret_directory);
     if (status != OK)
         return status;
-    if (tree->nodes[*ret_directory].kind != FILES_DIRECTORY)
+    if (tree->own.nodes[*ret_directory].kind != FILES_DIRECTORY)
         return P_NOT_DIRECTORY;
     return ret_name->length > RAM_NAME_MAX ? P_LIMIT : OK;
 }
@@ -160,20 +98,20 @@ static uint32_t find_place(const struct ram_tree *tree, const char *path, uint32
 /* Put a node into a directory's list. `name` may be the node's own. */
 static void link_node(struct ram_tree *tree, uint32_t directory, struct name name, uint32_t node) {
     uint32_t *link = link_to(tree, directory, name);
-    journal_note(&tree->nodes[node], sizeof tree->nodes[node]);
-    memmove(tree->nodes[node].name, name.text, name.length);
-    tree->nodes[node].name[name.length] = '\0';
-    tree->nodes[node].parent = directory;
-    tree->nodes[node].next = *link;
+    journal_note(&tree->own.nodes[node], sizeof tree->own.nodes[node]);
+    memmove(tree->own.nodes[node].name, name.text, name.length);
+    tree->own.nodes[node].name[name.length] = '\0';
+    tree->own.nodes[node].parent = directory;
+    tree->own.nodes[node].next = *link;
     JOURNAL_SET(*link, node);
-    JOURNAL_SET(tree->nodes[directory].changed_ns, tree->now_ns);
+    JOURNAL_SET(tree->own.nodes[directory].changed_ns, tree->now_ns);
 }
 
 static void unlink_node(struct ram_tree *tree, uint32_t node) {
-    const char *name = tree->nodes[node].name;
-    uint32_t *link = link_to(tree, tree->nodes[node].parent, (struct name){name, strlen(name)});
-    JOURNAL_SET(*link, tree->nodes[node].next);
-    JOURNAL_SET(tree->nodes[tree->nodes[node].parent].changed_ns, tree->now_ns);
+    const char *name = tree->own.nodes[node].name;
+    uint32_t *link = link_to(tree, tree->own.nodes[node].parent, (struct name){name, strlen(name)});
+    JOURNAL_SET(*link, tree->own.nodes[node].next);
+    JOURNAL_SET(tree->own.nodes[tree->own.nodes[node].parent].changed_ns, tree->now_ns);
 }
 
 /*
@@ -181,10 +119,10 @@ static void unlink_node(struct ram_tree *tree, uint32_t node) {
  * it is then, for an undone change to find.
  */
 static void drop_pages(struct ram_tree *tree, struct ram_node *file, uint64_t first) {
-    uint64_t end = (file->size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES;
+    uint64_t end = ram_pages_of(file->size_bytes);
     if (file->content == 0)
         return;
-    uint32_t *index = page_at(tree, file->content);
+    uint32_t *index = ram_page_at(tree, file->content);
     for (uint64_t i = first; i < end; i++)
         if (index[i] != 0)
             give_page(tree, index[i]);
@@ -200,29 +138,29 @@ static void drop_pages(struct ram_tree *tree, struct ram_node *file, uint64_t fi
 /* Clear the rest of the page in which byte `end` of a file lies: should the file grow, it must not show again. */
 static void clear_behind(struct ram_tree *tree, const struct ram_node *file, uint64_t end) {
     uint64_t within = end % RAM_PAGE_BYTES;
-    const uint32_t *index = file->content == 0 || within == 0 ? NULL : page_at(tree, file->content);
+    const uint32_t *index = file->content == 0 || within == 0 ? NULL : ram_page_at(tree, file->content);
     uint32_t page = index == NULL ? 0 : index[end / RAM_PAGE_BYTES];
     if (page == 0)
         return;
-    uint8_t *behind = (uint8_t *)page_at(tree, page) + within;
+    uint8_t *behind = (uint8_t *)ram_page_at(tree, page) + within;
     journal_note(behind, RAM_PAGE_BYTES - within);
     memset(behind, 0, RAM_PAGE_BYTES - within);
 }
 
 /* Free a file or empty directory that is in no list any more. */
 static void free_node(struct ram_tree *tree, uint32_t node) {
-    struct ram_node *gone = &tree->nodes[node];
+    struct ram_node *gone = &tree->own.nodes[node];
     if (gone->kind == FILES_FILE)
         drop_pages(tree, gone, 0);
     quota_give(&tree->node_places, gone->owner);
     journal_note(gone, sizeof *gone);
-    *gone = (struct ram_node){.generation = gone->generation, .next = tree->free_node};
-    tree->free_node = node;
+    *gone = (struct ram_node){.generation = gone->generation, .next = tree->own.free_node};
+    tree->own.free_node = node;
 }
 
 /* Remove a node from the tree. If it has holders, they keep it until they let go. */
 static void destroy(struct ram_tree *tree, uint32_t node) {
-    struct ram_node *gone = &tree->nodes[node];
+    struct ram_node *gone = &tree->own.nodes[node];
     unlink_node(tree, node);
     JOURNAL_SET(gone->name[0], '\0');
     JOURNAL_SET(gone->generation, gone->generation + 1);
@@ -235,8 +173,8 @@ static void claim(struct ram_tree *tree, const struct ram_node *node) {
     quota_claim(&tree->node_places, node->owner);
     if (node->kind != FILES_FILE || node->content == 0)
         return;
-    const uint32_t *index = page_at(tree, node->content);
-    uint64_t end = (node->size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES;
+    const uint32_t *index = ram_page_at(tree, node->content);
+    uint64_t end = ram_pages_of(node->size_bytes);
     ram_claim_run(tree, node->content, 1, tree->page_owners[node->content - 1]);
     for (uint64_t i = 0; i < end; i++)
         if (index[i] != 0)
@@ -244,43 +182,44 @@ static void claim(struct ram_tree *tree, const struct ram_node *node) {
 }
 
 void ram_init(struct ram_tree *tree, void *memory, uint32_t page_count) {
-    const struct ram_node *written = &tree->nodes[tree->written];
-    tree->memory = memory;
-    tree->page_count = page_count;
-    memset(tree->used, 0, sizeof tree->used);
-    tree->lowest_free = 1;
-    tree->free_node = 0;
-    tree->nodes[ROOT].kind = FILES_DIRECTORY;
-    quota_init(&tree->pages, tree->owners_of_pages, page_count);
-    quota_init(&tree->node_places, tree->owners_of_nodes, RAM_NODES_MAX - 1);
+    const struct ram_node *written = &tree->own.nodes[tree->written];
+    ram_pages_init(tree, memory, page_count);
+    tree->own.free_node = 0;
+    tree->own.nodes[ROOT].kind = FILES_DIRECTORY;
     for (uint32_t node = RAM_NODES_MAX - 1; node > ROOT; node--) {
-        tree->nodes[node].holders = 0;
-        if (tree->nodes[node].kind != 0) {
-            claim(tree, &tree->nodes[node]);
+        tree->own.nodes[node].holders = 0;
+        if (tree->own.nodes[node].kind != 0) {
+            claim(tree, &tree->own.nodes[node]);
         } else {
-            tree->nodes[node].next = tree->free_node;
-            tree->free_node = node;
+            tree->own.nodes[node].next = tree->own.free_node;
+            tree->own.free_node = node;
         }
     }
     if (written->kind == FILES_FILE)                      /* else it is gone, or there was none */
         clear_behind(tree, written, written->size_bytes); /* a write that was undone may have left bytes there */
 }
 
-void ram_hold(struct ram_tree *tree, uint32_t file) { tree->nodes[file].holders++; }
+void ram_hold(struct ram_tree *tree, uint32_t file) { tree->own.nodes[file].holders++; }
 
 void ram_release(struct ram_tree *tree, uint32_t file) {
-    struct ram_node *node = &tree->nodes[file];
+    struct ram_node *node = &tree->own.nodes[file];
     if (--node->holders == 0 && node->name[0] == '\0')
         free_node(tree, file);
 }
 
+struct ram_stat ram_stat(const struct ram_tree *tree, uint32_t node) {
+    const struct ram_node *found = &tree->own.nodes[node];
+    return (struct ram_stat){found->name,   found->kind,       found->owner,
+                             found->parent, found->size_bytes, found->changed_ns};
+}
+
 uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node) {
-    return RAM_FILE_NUMBER | (uint64_t)tree->nodes[node].generation << NODE_BITS | node;
+    return RAM_NUMBER(tree->own.nodes[node].generation, node);
 }
 
 bool ram_file_node(const struct ram_tree *tree, uint64_t number, uint32_t *ret_node) {
-    uint64_t node = number & ((1U << NODE_BITS) - 1);
-    if (node >= RAM_NODES_MAX || tree->nodes[node].kind != FILES_FILE || tree->nodes[node].name[0] == '\0' ||
+    uint64_t node = RAM_NUMBER_NODE(number);
+    if (node >= RAM_NODES_MAX || tree->own.nodes[node].kind != FILES_FILE || tree->own.nodes[node].name[0] == '\0' ||
         ram_file_number(tree, (uint32_t)node) != number)
         return false;
     *ret_node = (uint32_t)node;
@@ -301,19 +240,19 @@ uint32_t ram_create(struct ram_tree *tree, struct ram_path path, enum files_kind
         return P_NOT_DIRECTORY;
     if (!quota_take(&tree->node_places, tree->owner))
         return P_NO_SPACE;
-    uint32_t node = tree->free_node;
-    tree->free_node = tree->nodes[node].next;
-    tree->nodes[node].owner = tree->owner;
-    tree->nodes[node].changed_ns = tree->now_ns;
+    uint32_t node = tree->own.free_node;
+    tree->own.free_node = tree->own.nodes[node].next;
+    tree->own.nodes[node].owner = tree->owner;
+    tree->own.nodes[node].changed_ns = tree->now_ns;
     link_node(tree, directory, name, node);
-    tree->nodes[node].kind = kind; /* link_node() has noted it */
+    tree->own.nodes[node].kind = kind; /* link_node() has noted it */
     *ret_node = node;
     return OK;
 }
 
 uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, const void *bytes,
                    uint64_t length_bytes, uint64_t *ret_written) {
-    struct ram_node *node = &tree->nodes[file];
+    struct ram_node *node = &tree->own.nodes[file];
     uint64_t offset = offset_bytes == FILES_APPEND ? node->size_bytes : offset_bytes;
     *ret_written = 0;
     if (length_bytes == 0)
@@ -323,21 +262,21 @@ uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, 
     uint64_t length = length_bytes < RAM_FILE_BYTES_MAX - offset ? length_bytes : RAM_FILE_BYTES_MAX - offset;
     bool first = node->content == 0;
     if (first)
-        JOURNAL_SET(node->content, take_page(tree));
+        JOURNAL_SET(node->content, ram_take_page(tree));
     if (node->content == 0)
         return P_NO_SPACE;
     tree->written = file;
-    uint32_t *index = page_at(tree, node->content);
+    uint32_t *index = ram_page_at(tree, node->content);
     uint64_t done = 0;
     while (done < length) {
         uint64_t within = (offset + done) % RAM_PAGE_BYTES;
         uint32_t *entry = &index[(offset + done) / RAM_PAGE_BYTES];
         if (*entry == 0)
-            JOURNAL_SET(*entry, take_page(tree));
+            JOURNAL_SET(*entry, ram_take_page(tree));
         if (*entry == 0)
             break;
         uint64_t part = length - done < RAM_PAGE_BYTES - within ? length - done : RAM_PAGE_BYTES - within;
-        memcpy((uint8_t *)page_at(tree, *entry) + within, (const uint8_t *)bytes + done, part);
+        memcpy((uint8_t *)ram_page_at(tree, *entry) + within, (const uint8_t *)bytes + done, part);
         done += part;
     }
     if (done == 0) {
@@ -355,10 +294,10 @@ uint32_t ram_write(struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, 
 }
 
 uint64_t ram_read(const struct ram_tree *tree, uint32_t file, uint64_t offset_bytes, void *bytes, uint64_t most_bytes) {
-    const struct ram_node *node = &tree->nodes[file];
+    const struct ram_node *node = &tree->own.nodes[file];
     uint64_t left = offset_bytes < node->size_bytes ? node->size_bytes - offset_bytes : 0;
     uint64_t length = left < most_bytes ? left : most_bytes;
-    const uint32_t *index = node->content == 0 ? NULL : page_at(tree, node->content);
+    const uint32_t *index = node->content == 0 ? NULL : ram_page_at(tree, node->content);
     for (uint64_t done = 0; done < length;) {
         uint64_t within = (offset_bytes + done) % RAM_PAGE_BYTES;
         uint64_t part = length - done < RAM_PAGE_BYTES - within ? length - done : RAM_PAGE_BYTES - within;
@@ -366,18 +305,18 @@ uint64_t ram_read(const struct ram_tree *tree, uint32_t file, uint64_t offset_by
         if (page == 0)
             memset((uint8_t *)bytes + done, 0, part);
         else
-            memcpy((uint8_t *)bytes + done, (const uint8_t *)page_at(tree, page) + within, part);
+            memcpy((uint8_t *)bytes + done, (const uint8_t *)ram_page_at(tree, page) + within, part);
         done += part;
     }
     return length;
 }
 
 uint32_t ram_truncate(struct ram_tree *tree, uint32_t file, uint64_t size_bytes) {
-    struct ram_node *node = &tree->nodes[file];
+    struct ram_node *node = &tree->own.nodes[file];
     if (size_bytes > RAM_FILE_BYTES_MAX)
         return P_LIMIT;
     if (size_bytes < node->size_bytes) {
-        drop_pages(tree, node, (size_bytes + RAM_PAGE_BYTES - 1) / RAM_PAGE_BYTES);
+        drop_pages(tree, node, ram_pages_of(size_bytes));
         clear_behind(tree, node, size_bytes);
     }
     JOURNAL_SET(node->size_bytes, size_bytes);
@@ -390,11 +329,11 @@ uint32_t ram_remove(struct ram_tree *tree, struct ram_path path, enum files_kind
     uint32_t status = ram_find(tree, path, &node);
     if (status != OK)
         return status;
-    if (tree->nodes[node].kind != kind)
+    if (tree->own.nodes[node].kind != kind)
         return kind == FILES_FILE ? P_NOT_FILE : P_NOT_DIRECTORY;
     if (node == ROOT)
         return P_READ_ONLY;
-    if (kind == FILES_DIRECTORY && tree->nodes[node].content != 0)
+    if (kind == FILES_DIRECTORY && tree->own.nodes[node].content != 0)
         return P_NOT_EMPTY;
     destroy(tree, node);
     return OK;
@@ -403,7 +342,7 @@ uint32_t ram_remove(struct ram_tree *tree, struct ram_path path, enum files_kind
 /* Does `node` lie in `directory`, or in one below it? Each is below itself. */
 static bool is_below(const struct ram_tree *tree, uint32_t node, uint32_t directory) {
     while (node != directory && node != ROOT)
-        node = tree->nodes[node].parent;
+        node = tree->own.nodes[node].parent;
     return node == directory;
 }
 
@@ -418,7 +357,7 @@ uint32_t ram_rename(struct ram_tree *tree, struct ram_path from, struct ram_path
     status = find_place(tree, to.text, &directory, &name);
     if (status != OK)
         return status;
-    bool is_file = tree->nodes[node].kind == FILES_FILE;
+    bool is_file = tree->own.nodes[node].kind == FILES_FILE;
     if (is_file && to.directory)
         return P_NOT_DIRECTORY;
     if (!is_file && is_below(tree, directory, node))
@@ -426,7 +365,7 @@ uint32_t ram_rename(struct ram_tree *tree, struct ram_path from, struct ram_path
     uint32_t there = find_child(tree, directory, name);
     if (there == node)
         return OK;
-    if (there != 0 && (!is_file || tree->nodes[there].kind != FILES_FILE))
+    if (there != 0 && (!is_file || tree->own.nodes[there].kind != FILES_FILE))
         return P_EXISTS;
     if (there != 0)
         destroy(tree, there);
@@ -436,9 +375,9 @@ uint32_t ram_rename(struct ram_tree *tree, struct ram_path from, struct ram_path
 }
 
 uint32_t ram_child(const struct ram_tree *tree, uint32_t directory, uint64_t index, uint32_t *ret_node) {
-    uint32_t node = tree->nodes[directory].content;
+    uint32_t node = tree->own.nodes[directory].content;
     for (; node != 0 && index > 0; index--)
-        node = tree->nodes[node].next;
+        node = tree->own.nodes[node].next;
     if (node == 0)
         return P_END;
     *ret_node = node;
