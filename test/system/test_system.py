@@ -77,6 +77,13 @@ class With(unittest.TestCase):
         self.assertNotIn("process: ", log.read_text().replace("init: ", ""),
                          "the usual server says how many frames it has")
 
+    def test_another_files_server(self) -> None:
+        done = run("--boot", "pvh", "--with", "files=files_flat", "-c",
+                   "filetest && streamtest && cp /bin/echo /tmp/h && servers restart files && /tmp/h two; ls /tmp")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout.replace("\r", ""), r"filetest: \d+ checks, 0 failed\n(?s:.*)"
+                         r"streamtest: \d+ checks, 0 failed\n(?s:.*)two\nh\n$")
+
     def test_what_is_not_there_is_named(self) -> None:
         for swap, wanted in (("process=nosuch", "no bin/nosuch on the volume"),
                              ("nosuch=console", "has no program nosuch"), ("process", "want NAME=IMAGE"),

@@ -37,8 +37,9 @@ ROOMS = ("kernel/arch/x86_64", "kernel/entry", "kernel/calls", "kernel/ending", 
 LIBSYS_ROOMS = ("libsys/maker", "libsys/runtime", "libsys/proto", "libsys/wire",
                 "libsys/program", "libsys/format", "libsys/text")
 
-# Servers that are built from another one's files (docs/servers.md).
-SHARING = {"servers/process_eager/": "servers/process/", "servers/process_lottery/": "servers/process/"}
+# Servers that are made of another one's files (docs/servers.md).
+SHARING = {"servers/files_flat/": "servers/files/", "servers/process_eager/": "servers/process/",
+           "servers/process_lottery/": "servers/process/"}
 
 # The circles that are there in spite of the rule, of units or of folders.
 CIRCLES: tuple[frozenset[str], ...] = (
