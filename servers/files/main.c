@@ -8,6 +8,7 @@
 #include "libsys/runtime/print.h"
 #include "libsys/text/number.h"
 #include "libsys/wire/status_text.h"
+#include "servers/files/files_state.h"
 #include "servers/files/serve.h"
 
 #define VOLUME_BYTES_MAX (SERVE_MEMORY_AT - SERVE_VOLUME_AT)
@@ -56,17 +57,35 @@ static bool begin(uint64_t generation, uint64_t volume_bytes) {
     return error == TREE_OK;
 }
 
+/* The program runs only for this (docs/swap.md). */
+static _Noreturn void export_state(void) {
+    struct export to = export_begin();
+    server_state_export(&to);
+    export_end(&to, FILES_STATE_FORM);
+}
+
+/* Take over what another make has exported, if that is how this program begins, or say no. */
+static void import_state(uint32_t page_count) {
+    struct export from;
+    if (!export_is_there(FILES_STATE_FORM, &from))
+        return;
+    const char *reason = server_state_import(&from, (void *)SERVE_MEMORY_AT, page_count);
+    if (reason != NULL)
+        keep_refuse(reason);
+}
+
 /*
  * Start, as the first program or in place of one that has died. What it left half done is undone by server_keep(), and
  * that reaches into the memory for `tmp`. So everything is mapped before.
  */
 static bool start(uint64_t volume_bytes) {
-    const struct keep_head *head = (const struct keep_head *)KEEP_AT;
+    const struct keep_head *head = keep_head();
     uint64_t memory_bytes = program_cap_size("memory");
     if (memory_bytes > RAM_PAGES_MAX * (uint64_t)PAGE_BYTES)
         memory_bytes = RAM_PAGES_MAX * (uint64_t)PAGE_BYTES;
     uint32_t page_count = (uint32_t)(memory_bytes / PAGE_BYTES);
-    if (head->layout != SERVE_LAYOUT && (sys_cap_query(served.copies.memory).value & QUERY_DERIVED) != 0) {
+    if (head->trial == KEEP_SETTLED && head->layout != SERVE_LAYOUT &&
+        (sys_cap_query(served.copies.memory).value & QUERY_DERIVED) != 0) {
         log_print("files: programs may use pages of a state that is lost: there is no `" SERVE_MOUNT "`");
         served.copies.memory = 0; /* copies are derived from it, and nothing tells which pages they have */
     }
@@ -74,8 +93,13 @@ static bool start(uint64_t volume_bytes) {
         images_end_trial(&served.copies);
     if (!map_content(volume_bytes, memory_bytes))
         return false;
-    if (!server_keep(&kept->server, SERVE_LAYOUT, sizeof *kept) && !begin(head->generation, volume_bytes))
-        return false;
+    if (export_is_wanted() && head->layout == SERVE_LAYOUT)
+        export_state();
+    if (!server_keep(&kept->server, SERVE_LAYOUT, sizeof *kept)) {
+        if (!begin(head->generation, volume_bytes))
+            return false;
+        import_state(page_count);
+    }
     if (kept->mounted) {
         ram_init(&kept->ram, (void *)SERVE_MEMORY_AT, page_count);
         images_init(&served.copies);

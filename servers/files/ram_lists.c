@@ -1,7 +1,7 @@
-#include "servers/files/ram_pages.h"
-
 #include "libsys/text/string.h"
 #include "libsys/wire/journal.h"
+#include "servers/files/files_state.h"
+#include "servers/files/ram_pages.h"
 
 #define ROOT 0U
 _Static_assert(RAM_FILE_PAGES == RAM_PAGE_BYTES / sizeof(uint32_t), "a file has one index page");
@@ -382,4 +382,54 @@ uint32_t ram_child(const struct ram_tree *tree, uint32_t directory, uint64_t ind
         return P_END;
     *ret_node = node;
     return OK;
+}
+
+/* Export and import. Nothing is noted: an import that fails leaves no state that anybody would go on with. */
+
+void ram_export_pages(const struct ram_tree *tree, struct export *to) {
+    for (uint32_t node = 1; node < RAM_NODES_MAX; node++) {
+        const struct ram_node *file = &tree->own.nodes[node];
+        if (file->kind != FILES_FILE || file->content == 0)
+            continue;
+        const uint32_t *index = ram_page_at(tree, file->content);
+        for (uint32_t part = 0; part < ram_pages_of(file->size_bytes); part++) {
+            struct files_state_page record = {index[part], node, part, 0};
+            if (record.page == 0)
+                continue;
+            record.owner = tree->page_owners[record.page - 1];
+            export_put(to, FILES_STATE_PAGE, &record, sizeof record);
+        }
+    }
+}
+
+void ram_put_node(struct ram_tree *tree, const struct files_state_node *from) {
+    struct ram_node *node = &tree->own.nodes[from->node];
+    memcpy(node->name, from->name, sizeof node->name);
+    node->kind = from->kind;
+    node->generation = from->generation;
+    node->owner = from->owner;
+    node->parent = from->directory;
+    node->size_bytes = from->size_bytes;
+    node->changed_ns = from->changed_ns;
+    if (node->name[0] == '\0')
+        return;
+    uint32_t *link = link_to(tree, node->parent, (struct name){node->name, strlen(node->name)});
+    node->next = *link;
+    *link = from->node;
+}
+
+bool ram_put_page(struct ram_tree *tree, const struct files_state_page *from) {
+    struct ram_node *file = &tree->own.nodes[from->file];
+    if (file->content == 0) {
+        file->content = ram_find_run(tree, 1);
+        if (file->content == 0)
+            return false;
+        ram_claim_run(tree, file->content, 1, from->owner); /* it may, as it may have the page */
+        memset(ram_page_at(tree, file->content), 0, RAM_PAGE_BYTES);
+    }
+    uint32_t *index = ram_page_at(tree, file->content);
+    if (index[from->part] != 0)
+        return false;
+    index[from->part] = from->page;
+    return true;
 }

@@ -30,6 +30,7 @@
 /* A file's number has its node and how many files in this node were removed before. It is the same in all makes. */
 #define RAM_NODE_BITS 16U
 #define RAM_NUMBER(generation, node) (RAM_FILE_NUMBER | (uint64_t)(generation) << RAM_NODE_BITS | (node))
+#define RAM_NUMBER_GENERATION(number) ((uint32_t)(((number) & ~RAM_FILE_NUMBER) >> RAM_NODE_BITS))
 #define RAM_NUMBER_NODE(number) ((number) & ((1U << RAM_NODE_BITS) - 1))
 _Static_assert(RAM_NODES_MAX <= 1U << RAM_NODE_BITS, "a number has room for each node");
 

@@ -78,7 +78,9 @@ MUST_USE uint32_t serve_hold(struct server_call *call, const struct files_open_r
                              struct served_file *ret_file);
 void serve_release(struct served_file file);
 
-#define STREAM_BADGE (1ULL << 63) /* in the badge of every stream */
+#define STREAM_BADGE (1ULL << 63) /* in the badge of every stream; below it the serial number and the index */
+#define STREAM_SERIAL_SHIFT 8U
+#define STREAM_INDEX(badge) ((badge) & ((1ULL << STREAM_SERIAL_SHIFT) - 1))
 
 /*
  * streams.c: have the kernel raise EVENT_GONE when a stream's copies are gone. The streams of a program before this one

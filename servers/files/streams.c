@@ -20,7 +20,6 @@
  * this index from a message to this one, and to a stream whose state is lost from one to any other: then numbers begin
  * above all that a program before this one can have given.
  */
-#define STREAM_SERIAL_SHIFT 8U
 _Static_assert(STREAMS_MAX <= 1U << STREAM_SERIAL_SHIFT, "the index is below the serial number");
 
 static cap_t source;       /* the endpoint, from which streams are derived */
@@ -81,7 +80,7 @@ uint32_t files_serve_open(struct server_call *call, const struct files_open_requ
  * it is of an earlier state of the server, which is lost.
  */
 static uint32_t find(const struct server_call *call, struct open_file **ret_stream) {
-    uint64_t index = call->badge & ((1U << STREAM_SERIAL_SHIFT) - 1);
+    uint64_t index = STREAM_INDEX(call->badge);
     uint64_t serial = (call->badge & ~STREAM_BADGE) >> STREAM_SERIAL_SHIFT;
     if ((call->badge & STREAM_BADGE) == 0 || index >= STREAMS_MAX)
         return P_OPERATION;

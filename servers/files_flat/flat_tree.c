@@ -1,5 +1,6 @@
 #include "libsys/text/string.h"
 #include "libsys/wire/journal.h"
+#include "servers/files/files_state.h"
 #include "servers/files/ram_pages.h"
 
 #define ROOT 0U
@@ -419,4 +420,37 @@ uint32_t ram_rename(struct ram_tree *tree, struct ram_path from, struct ram_path
     leave_name(tree, node);
     name_node(tree, node, key);
     return OK;
+}
+
+/* Export and import. Nothing is noted: an import that fails leaves no state that anybody would go on with. */
+
+void ram_export_pages(const struct ram_tree *tree, struct export *to) {
+    for (uint32_t page = 1; page <= tree->page_count; page++) {
+        const struct flat_page *entry = &tree->own.pages[page - 1];
+        const struct flat_node *file = &tree->own.nodes[entry->file];
+        struct files_state_page record = {page, entry->file, entry->part, tree->page_owners[page - 1]};
+        if (file->kind == FILES_FILE && entry->part < ram_pages_of(file->size_bytes))
+            export_put(to, FILES_STATE_PAGE, &record, sizeof record);
+    }
+}
+
+void ram_put_node(struct ram_tree *tree, const struct files_state_node *from) {
+    struct flat_node *node = &tree->own.nodes[from->node];
+    memcpy(node->name, from->name, sizeof node->name);
+    node->kind = from->kind;
+    node->generation = from->generation;
+    node->owner = from->owner;
+    node->directory = from->directory;
+    node->size_bytes = from->size_bytes;
+    node->changed_ns = from->changed_ns;
+}
+
+bool ram_put_page(struct ram_tree *tree, const struct files_state_page *from) {
+    struct flat_page *entry = &tree->own.pages[from->page - 1];
+    if (find_page(tree, from->file, from->part) != 0)
+        return false;
+    entry->part = from->part;
+    entry->file = (uint16_t)from->file;
+    enter_page(tree, from->page);
+    return true;
 }

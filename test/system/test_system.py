@@ -84,6 +84,28 @@ class With(unittest.TestCase):
         self.assertRegex(done.stdout.replace("\r", ""), r"filetest: \d+ checks, 0 failed\n(?s:.*)"
                          r"streamtest: \d+ checks, 0 failed\n(?s:.*)two\nh\n$")
 
+    def test_swap_to_another_make(self) -> None:
+        """A script that is open and has no name any more, its files and a program in /tmp go with the state."""
+        lines = ("rm /tmp/talk", "swap files /bin/files_flat", "echo one > /tmp/a", "cat /tmp/a",
+                 "swap files /bin/files", "cat /tmp/a", "cp /bin/echo /tmp/e", "swap files /bin/files_flat",
+                 "/tmp/e two", "ls /tmp")
+        script = "; ".join(f"echo '{line}' >> /tmp/talk" for line in lines)
+        done = run("--boot", "pvh", "-c", f"{script}; shell < /tmp/talk | cat; servers")
+        text = done.stdout.replace("\r", "")
+        self.assertTrue(text.startswith("one\none\ntwo\na\ne\nSERVER"), done.stdout + done.stderr)
+        self.assertRegex(text, r"files +runs +28 +3 ")
+
+    def test_swap_to_a_make_without_room(self) -> None:
+        """What the other make can't keep is named, and nothing has changed; without it the swap goes on."""
+        kernel = " /boot/kernel.elf"
+        done = run("--boot", "pvh", "--with", "files=files_flat", "-c",
+                   f"cat{kernel * 4} > /tmp/x; echo 'cat{kernel * 3} >> /tmp/x' > /tmp/t; shell < /tmp/t; "
+                   "swap files /bin/files; ls /tmp; rm /tmp/x; swap files /bin/files; ls /tmp; servers")
+        text = done.stdout.replace("\r", "")
+        self.assertTrue(text.startswith("swap: files stays as it is: a file is larger than 4 MiB: x\nt\nx\nt\nSERVER"),
+                        done.stdout + done.stderr)
+        self.assertRegex(text, r"files +runs +28 +1 ")
+
     def test_what_is_not_there_is_named(self) -> None:
         for swap, wanted in (("process=nosuch", "no bin/nosuch on the volume"),
                              ("nosuch=console", "has no program nosuch"), ("process", "want NAME=IMAGE"),
