@@ -1,4 +1,5 @@
 /* Runs the plans, and prints the results as TAP on port 0xe8. After a plan that fails the system is not used again. */
+#include "kernel/abi/rights.h"
 #include "libsys/program/program.h"
 #include "libsys/proto/process.h"
 #include "libsys/runtime/signal.h"
@@ -13,6 +14,8 @@
 #define PLANS_PATH "/etc/storm"
 #define PLANS_BYTES_MAX (128U << 10)
 #define SESSION_NS 5000000000U /* longest session; one that hangs never ends */
+#define LOOK_NS 5000000U       /* so often the suite looks whether the session has ended, ... */
+#define LOOKS_TO_SIGNAL 6U     /* ... and so many times later it sends a signal to its programs */
 #define SETTLE_NS 3000000U     /* servers learn in this time that a program is gone */
 #define REST_TRIES 4U
 #define WARM_UP 2U /* sessions without a storm */
@@ -42,6 +45,7 @@ static void begin_storm(const struct plan *plan) {
 
 struct outcome {
     uint64_t came, told, refused, wrong;
+    uint64_t refused_by_process;
 };
 
 static struct outcome end_storm(void) {
@@ -52,19 +56,36 @@ static struct outcome end_storm(void) {
         sum.told += answer.words[1];
         sum.refused += answer.words[2];
         sum.wrong += answer.words[3];
+        if (server == STORM_SERVER_process)
+            sum.refused_by_process = answer.words[2];
     }
     return sum;
 }
 
-/* ---- sessions ---- */
-
-static void set_alarm(uint64_t duration_ns) {
-    const struct process_alarm_request request = {duration_ns};
-    struct process_alarm_reply reply;
-    (void)process_alarm(program_process(), &request, &reply, NULL);
+/* Print what came to the servers, so that plans can be drawn within these numbers. */
+static void print_counts(void) {
+    for (uint32_t server = 0; server < STORM_SERVERS; server++) {
+        struct message answer = order(server, STORM_COUNT, 0, 0, 0);
+        test_note("%s: %lu messages, %lu calls, %lu requests", storm_servers[server], answer.words[0], answer.words[1],
+                  answer.words[2]);
+    }
 }
 
-static void time_is_over(uint64_t signal, const struct process_signal_frame *frame) { (void)signal, (void)frame; }
+/* ---- sessions ---- */
+
+struct session *session;
+const uint32_t session_signals[SESSION_SIGNALS] = {PROCESS_SIGALRM, PROCESS_SIGUSR1, PROCESS_SIGUSR2};
+
+static void make_session_memory(void) {
+    const struct process_map_request request = {
+        .length_bytes = PAGE_BYTES, .rights = MEMORY_READ | MEMORY_WRITE, .flags = PROCESS_MAP_TOGETHER};
+    struct process_map_reply reply = {0};
+    CHECK_STATUS(process_map(program_process(), &request, &reply, NULL), OK);
+    session = (struct session *)reply.at;
+}
+
+/* The programs of a session inherit this handler from the suite, by fork. */
+static void on_signal(uint64_t signal, const struct process_signal_frame *frame) { (void)signal, (void)frame; }
 
 static void doze(uint64_t duration_ns) {
     const struct process_sleep_request request = {program_time_in(duration_ns)};
@@ -72,27 +93,49 @@ static void doze(uint64_t duration_ns) {
     (void)process_sleep(program_process(), &request, &reply, NULL);
 }
 
-/* Returns what the session reports; SESSION_WRONG, too, if it hangs or dies. */
-static uint64_t run_session(uint32_t number, bool alarms) {
+/*
+ * Signals interrupt calls, so one that is never answered is made again (protocol_call). The suite is in the group, too.
+ * No call of the suite may wait for long: a signal that comes just before would not end it.
+ */
+static uint32_t wait_for(uint64_t pid, struct process_wait_reply *ret_end) {
+    const struct process_wait_request request = {.pid = pid, .flags = PROCESS_WAIT_NO_HANG};
+    struct process_kill_request kill = {.pid = PROCESS_GROUP | 1};
+    struct process_kill_reply sent;
+    uint64_t end_ns = program_time_in(SESSION_NS);
+    uint32_t status;
+    for (uint32_t looks = 1;; looks++) {
+        status = process_wait(program_process(), &request, ret_end, NULL);
+        if (status != E_TIMEOUT || sys_clock_read().value >= end_ns)
+            return status;
+        doze(LOOK_NS);
+        kill.signal = session_signals[looks / LOOKS_TO_SIGNAL % SESSION_SIGNALS];
+        if (looks % LOOKS_TO_SIGNAL == 0)
+            CHECK_STATUS(process_kill(program_process(), &kill, &sent, NULL), OK);
+    }
+}
+
+void session_is_cut(const struct process_wait_reply *end) {
+    session->cut = true;
+    session->end = *end;
+}
+
+/* What is to be known of a session lies in *session then. */
+static void run_session(uint32_t number) {
     const struct process_fork_request fork = {0};
     struct process_fork_reply child;
+    struct process_wait_reply end = {0};
+    *session = (struct session){0};
     if (!CHECK_STATUS(process_fork(program_process(), &fork, &child, NULL), OK))
-        return SESSION_WRONG;
+        return;
     if (child.pid == 0)
-        program_exit(session_run(number, alarms));
-    const struct process_wait_request request = {.pid = child.pid};
-    struct process_wait_reply reply = {0};
-    struct protocol_extra extra = {.interruptible = true};
-    set_alarm(SESSION_NS);
-    uint32_t status = process_wait(program_process(), &request, &reply, &extra);
-    set_alarm(0);
-    if (status == P_INTERRUPTED)
+        session_run(number);
+    uint32_t status = wait_for(child.pid, &end);
+    if (status == E_TIMEOUT)
         test_fail("the session hangs");
-    else if (status != OK || reply.end != PROCESS_EXITED)
-        test_fail("the session ends badly: %s, %lu %lu", status_name(status), reply.end, reply.value);
-    else if (reply.value > SESSION_TOLD_MAX)
-        test_fail("the session fails");
-    return status == OK && reply.end == PROCESS_EXITED ? reply.value : SESSION_WRONG;
+    else if (status != OK)
+        test_fail("the session can't be waited for: %s", status_name(status));
+    else if (end.end != PROCESS_EXITED)
+        session_is_cut(&end);
 }
 
 /*
@@ -105,24 +148,38 @@ static bool is_at_rest(const struct baseline *before) {
         if (baseline_is_same(before, &now))
             return true;
         if (turn % 2 != 0)
-            (void)run_session(0, false);
+            run_session(0);
         doze(SETTLE_NS);
     }
     return false;
 }
 
+/* Was what the session reports to be expected? */
+static void check_session(const struct outcome *outcome) {
+    if (session->wrong)
+        test_fail("the session fails");
+    if (session->cut && outcome->refused_by_process == 0)
+        test_fail("a program has ended, although nothing was refused to it: signal %lu, fault %lu at 0x%lx, rip 0x%lx",
+                  session->end.value, session->end.fault, session->end.address, session->end.rip);
+    if (!session->cut && (session->told < outcome->told || session->told > outcome->told + outcome->refused))
+        test_fail("%lu calls failed; %lu lost their answers, and %lu requests were refused", session->told,
+                  outcome->told, outcome->refused);
+    CHECK_EQUAL(outcome->wrong, 0);
+}
+
 static void run_plan(uint32_t number, const struct plan *plan) {
     struct baseline before = baseline_of_kernel();
     begin_storm(plan);
-    uint64_t told = run_session(number, plan_has(plan, STORM_KEEP));
+    run_session(number);
     if (test_has_failed())
         return; /* a server that hangs would not take the next order */
     struct outcome outcome = end_storm();
     came += outcome.came;
-    if (told < outcome.told || told > outcome.told + outcome.refused)
-        test_fail("%lu calls failed; %lu lost their answers, and %lu requests were refused", told, outcome.told,
-                  outcome.refused);
-    CHECK_EQUAL(outcome.wrong, 0);
+    check_session(&outcome);
+    if (session->cut)
+        test_note("plan %u is cut short: fault %lu", number, session->end.fault);
+    if (plan->event_count == 0)
+        print_counts();
     if (is_at_rest(&before))
         return;
     struct baseline after = baseline_of_kernel();
@@ -160,13 +217,15 @@ int main(int argc, char **argv, char **envp) {
     test_print_to(program_cap("tap"));
     test_begin();
     read_plans();
-    CHECK_STATUS(signal_handle(PROCESS_SIGALRM, time_is_over, 0), OK);
+    make_session_memory();
+    for (uint32_t i = 0; i < SESSION_SIGNALS; i++)
+        CHECK_STATUS(signal_handle(session_signals[i], on_signal, 0), OK);
     uint32_t count = 0, number = 0;
     for (const char *at = plans; *at != '\0'; at++)
         count += *at == '\n';
     test_print("1..%u\n", count);
     for (uint32_t i = 0; i < WARM_UP; i++)
-        (void)run_session(0, false);
+        run_session(0);
     char *rest = plans;
     for (char *line = next_line(&rest); line != NULL && !test_has_failed(); line = next_line(&rest)) {
         static struct plan plan;

@@ -8,7 +8,6 @@ import json
 import pathlib
 import sys
 
-SERVERS = ("console", "files", "pipes")  # as in plan.c
 RULES = {"restart": {"limit": 1000000}, "heartbeat_ms": 100}
 
 
@@ -16,7 +15,7 @@ def main(arguments: list[str]) -> int:
     source, target = (pathlib.Path(argument) for argument in arguments)
     manifest = json.loads(source.read_text())
     for program in manifest["programs"]:
-        if program["name"] in SERVERS:
+        if "keep" in program:
             program |= RULES | {"image": f"test/storm/{program['name']}", "keep": program["keep"] + 1}  # the hook's
     target.write_text(json.dumps(manifest, indent=2) + "\n")
     return 0

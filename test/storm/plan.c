@@ -7,11 +7,16 @@
 #include "libsys/text/text.h"
 #include "test/storm/suite.h"
 
-const char *const storm_servers[STORM_SERVERS] = {"console", "files", "pipes"};
+#define STORM_SERVER(name, messages, calls, requests) #name,
+const char *const storm_servers[STORM_SERVERS] = {
+#include "test/storm/servers.def"
+};
+#undef STORM_SERVER
 
 static const char *const whats[STORM_WHATS] = {
-    [STORM_KILL] = "kill", [STORM_DIE] = "die",   [STORM_HANG] = "hang",     [STORM_DELAY] = "delay",
-    [STORM_DROP] = "drop", [STORM_KEEP] = "keep", [STORM_DOUBLE] = "double", [STORM_REFUSE] = "refuse"};
+    [STORM_KILL] = "kill",     [STORM_DIE] = "die",   [STORM_FAIL] = "fail", [STORM_HANG] = "hang",
+    [STORM_DELAY] = "delay",   [STORM_DROP] = "drop", [STORM_KEEP] = "keep", [STORM_DOUBLE] = "double",
+    [STORM_REFUSE] = "refuse", [STORM_TAKE] = "take"};
 
 /* Find the word at *text in a list, and step over it. Returns its index; `count`: it is not there. */
 static uint32_t read_word(const char **text, const char *const *words, uint32_t count) {
@@ -57,11 +62,4 @@ bool plan_read(const char *line, struct plan *ret_plan) {
         if (*line++ != ',')
             return false;
     }
-}
-
-bool plan_has(const struct plan *plan, enum storm_what what) {
-    for (uint32_t i = 0; i < plan->event_count; i++)
-        if (plan->events[i].what == what)
-            return true;
-    return false;
 }

@@ -5,7 +5,7 @@
  *
  *     no hang                   the session ends in time
  *     no byte lost, none twice  but where a call failed, and its caller was told
- *     everybody is told         as many calls fail as events say
+ *     everybody is told         as many calls fail as events say; a parent learns why its child was ended
  *     nothing is left behind    frames and capabilities are as before
  */
 #pragma once
@@ -13,13 +13,14 @@
 #include <stdbool.h>
 
 #include "kernel/abi/syscall.h"
+#include "libsys/proto/process.h"
 #include "test/storm/storm.h"
 
 #define PLAN_EVENTS_MAX 8U
 
 struct plan_event {
     uint32_t server; /* index in storm_servers */
-    uint64_t number; /* of the call or the request */
+    uint64_t number; /* of the message, kernel call or request */
     enum storm_what what;
     uint64_t argument;
 };
@@ -29,20 +30,34 @@ struct plan {
     uint32_t event_count;
 };
 
-/* Servers with a hook. A server that keeps its state is named here, in manifest.py and in meson.build. */
-#define STORM_SERVERS 3U
+#define STORM_SERVER(name, messages, calls, requests) STORM_SERVER_##name,
+enum storm_server {
+#include "test/storm/servers.def"
+    STORM_SERVERS,
+};
+#undef STORM_SERVER
 extern const char *const storm_servers[STORM_SERVERS];
 
 /* Read a line. False: it is no plan. */
 MUST_USE bool plan_read(const char *line, struct plan *ret_plan);
-MUST_USE bool plan_has(const struct plan *plan, enum storm_what what);
 
-/* What a session reports: its exit code. */
-#define SESSION_TOLD_MAX 100U /* up to here: calls that failed with E_PEER, or were refused */
-#define SESSION_WRONG 101U    /* it has printed what */
+/* What the programs of a session have to say. It lies in memory that they share with the suite. */
+struct session {
+    uint64_t told;                 /* calls that failed as they may: the answer was lost, or the request was refused */
+    bool wrong;                    /* something is as it may not be; it has been printed */
+    bool cut;                      /* one of the programs has ended before its time */
+    struct process_wait_reply end; /* ... how, if its parent knows */
+};
+extern struct session *session;
 
 /*
- * Run the session; `number` stands in what it prints, 0: it prints nothing. alarms: calls are interrupted from time to
- * time.
+ * The programs get these signals in turn. While a handler runs, its own signal is masked, so a call that it makes is
+ * interrupted by another.
  */
-int session_run(uint32_t number, bool alarms);
+#define SESSION_SIGNALS 3U
+extern const uint32_t session_signals[SESSION_SIGNALS];
+
+void session_is_cut(const struct process_wait_reply *end);
+
+/* Run a session; `number` stands in what it prints on the console, 0: it prints nothing there. */
+_Noreturn void session_run(uint32_t number);

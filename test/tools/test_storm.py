@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import pathlib
 import unittest
 from unittest import mock
 
 from baton_cli import command_storm
+from host import paths
 from host.say import UserError
 from storm import campaign, machine, plans
 from storm.campaign import Campaign
@@ -20,13 +22,20 @@ def said(*numbers: int) -> str:
 
 
 class Plans(unittest.TestCase):
+    def test_servers_are_those_that_keep_their_state(self) -> None:
+        manifest = json.loads((paths.ROOT / "servers/init/manifest.json").read_text())
+        self.assertEqual(sorted(plans.SERVERS), [program["name"] for program in manifest["programs"]
+                                                 if "keep" in program])
+
     def test_a_seed_gives_the_same_plans(self) -> None:
         """Each by itself, and as text, too."""
-        first = [plans.draw(7, number) for number in range(1, 100)]
-        self.assertEqual(first[::-1], [plans.draw(7, number) for number in range(99, 0, -1)])
+        first = [plans.draw(7, number) for number in range(1, 200)]
+        self.assertEqual(first[::-1], [plans.draw(7, number) for number in range(199, 0, -1)])
         self.assertEqual(first, [plans.parse(str(plan)) for plan in first])
         self.assertNotEqual(first, [plans.draw(8, number) for number in range(1, 100)])
-        self.assertEqual({event.what for plan in first for event in plan.events}, set(plans.WHATS))
+        drawn = {(event.server, event.what) for plan in first for event in plan.events}
+        self.assertEqual({what for _, what in drawn}, set(plans.WHATS))
+        self.assertEqual({server for server, _ in drawn}, set(plans.SERVERS))
         self.assertEqual(str(plans.parse("none")), "none")
 
     def test_texts_that_are_no_plans(self) -> None:
@@ -64,6 +73,15 @@ class Judging(unittest.TestCase):
                 outcome = machine.judge(tap, console, 2, False)
                 self.assertIn(outcome.passed, (0, 1))
                 self.assertIn("console", outcome.reasons[0])
+
+    def test_a_plan_that_ends_a_program(self) -> None:
+        """It may print fewer lines, but no others."""
+        tap = "1..2\n# plan 1 is cut short: fault 258\nok 1 - a\nok 2 - b\n# 3 events came\n"
+        for lines in range(machine.LINES + 1):
+            first = "".join(f"{line}\r\n" for line in machine.said_by(1)[:lines])
+            self.assertEqual(machine.judge(tap, first + said(2), 2, False), Outcome(2, (), 3, cut={1: 258}))
+        self.assertNotEqual(machine.judge(tap, said(1)[1:] + said(2), 2, False).reasons, ())
+        self.assertNotEqual(machine.judge(tap, said(1), 2, False).reasons, ())
 
     def test_the_same_way_to_fail(self) -> None:
         self.assertEqual(machine.way(["frames: 12 before, 0x1f after"]), machine.way(["frames: 7 before, 0x2 after"]))

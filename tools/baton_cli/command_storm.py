@@ -1,20 +1,22 @@
-"""Faults by seed: servers are killed, hang, wait, and lose, keep and double answers at chosen messages.
+"""Faults by seed: servers are killed, hang, wait, lose memory, and lose, keep and double answers at chosen messages.
 
-A plan is a list of such events, drawn from the seed. For each plan programs run that use files, pipes and the console.
-Nothing may hang, no byte may be lost, every caller has to be told what failed, and memory and capabilities have to be
-as before. A plan that fails is made as small as it goes, and the line that replays it is printed.
+A plan is a list of such events, drawn from the seed. For each plan programs run that use files, pipes, the console,
+memory, signals and other programs. Nothing may hang, no byte may be lost, every caller has to be told what failed, and
+memory and capabilities have to be as before. A plan that fails is made as small as it goes, and the line that replays
+it is printed.
 
 examples:
   ./baton storm --seed 7                    200 plans
   ./baton storm --seed 7 --minutes 60       as many as fit in an hour
-  ./baton storm --plan pipes:3:kill         one plan: pipes dies when it has received its third call
+  ./baton storm --plan pipes:3:kill         one plan: pipes dies when it has received its third message
   ./baton storm --smp 4 --plans 50          on four CPUs, where a replay is not exact
 
 events: SERVER:N:WHAT or SERVER:N:WHAT:ARGUMENT; N counts from 1 in each plan; several are separated by commas
-  kill     at call N; with :1 when its answer is decided     hang     at call N, until init ends it
-  die      before kernel call N; with :1 behind it           delay    call N takes as many ms as the argument says
-  drop     the answer to call N: its caller gets E_PEER      keep     call N: it is never answered
-  double   the answer to call N                              refuse   request N for a slot, a capability or memory
+  kill     at message N; with :1 when its answer is decided  hang     at message N, until init ends it
+  die      before kernel call N; with :1 behind it           delay    message N takes as many ms as the argument says
+  fail     at message N, until the server gives that up      keep     call N: it is never answered
+  drop     the answer to call N: its caller gets E_PEER      double   the answer to call N
+  refuse   the Nth kernel call that can be refused           take     no memory at message N, nor at as many more
 
 exit status: 0 all plans passed   1 otherwise   2 wrong usage
 """

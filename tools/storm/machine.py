@@ -15,11 +15,11 @@ from host import paths
 from machine.command_line import DirectBoot, Machine
 from machine.guest import Cause, Guest
 from machine.places import private_places
-from storm.plans import CALLS, Plan
+from storm.plans import SERVERS, Counts, Plan
 
 PROGRAMS = pathlib.Path("test/storm")  # below a build folder, like the paths of host/paths.py
 ON_VOLUME = {"etc/manifest.json": "manifest.json", "bin/storm_suite": "storm_suite",
-             **{f"{PROGRAMS}/{server}": f"storm_{server}" for server in CALLS}}
+             **{f"{PROGRAMS}/{server}": f"storm_{server}" for server in SERVERS}}
 PLANS = "etc/storm"
 MEMORY_MIB = 128
 ICOUNT_SHIFT = 3  # 8 ns an instruction: a server that hangs is found out after 12 to 25 million of them
@@ -27,7 +27,9 @@ START_SECONDS, PLAN_SECONDS = 60.0, 2.0  # of a host that is very busy
 PUMP_SECONDS = 0.1
 LINES = 4  # as in test/storm/session.c
 XON = "\x11"  # the console says so that it takes input
+CUT = re.compile(r"^# plan (\d+) is cut short: fault (\d+)$", re.M)  # not all of its lines are printed
 CAME = re.compile(r"^# (\d+) events came$", re.M)
+COUNTS = re.compile(r"^# (\w+): (\d+) messages, (\d+) calls, (\d+) requests$", re.M)
 RESULT = re.compile(r"(not )?ok (\d+) - ")
 
 
@@ -38,6 +40,8 @@ class Outcome:
     passed: int
     reasons: tuple[str, ...] = ()
     came: int = 0  # events, if all passed: one may be due at a call that a session does not make
+    cut: dict[int, int] = dataclasses.field(default_factory=dict)  # plans that ended a program, and its end's `fault`
+    counts: dict[str, Counts] = dataclasses.field(default_factory=dict)  # ... of the last plan without events
 
     def lines(self, chosen: Sequence[Plan]) -> list[str]:
         """What is printed about a failure; `chosen`: the plans that were run."""
@@ -111,15 +115,22 @@ def judge(tap: str, console: str, count: int, over: bool, log: Sequence[str] = (
             reasons = reasons or [f"an unexpected line: {line}"]
             break
     printed = console.replace("\r", "").removeprefix(XON).splitlines()
+    cut = {int(number): int(fault) for number, fault in CUT.findall(tap)}
     expected: list[str] = []
     for number in range(1, passed + 1):
-        expected += said_by(number)
+        lines = said_by(number)
+        if number in cut:
+            here = printed[len(expected):len(expected) + LINES]
+            differs = (count for count, pair in enumerate(zip(here, lines)) if pair[0] != pair[1])
+            lines = lines[:next(differs, len(here))]
+        expected += lines
         if printed[:len(expected)] != expected:
             wrong = next(pair for pair in zip(printed + [""] * len(expected), expected) if pair[0] != pair[1])
             return Outcome(number - 1, (f"the console has {wrong[0]!r}, not {wrong[1]!r}",))
     came = CAME.search(tap)
     if passed == count and came is not None:
-        return Outcome(passed, came=int(came[1]))
+        counts = {name: Counts(*map(int, numbers)) for name, *numbers in COUNTS.findall(tap)}
+        return Outcome(passed, came=int(came[1]), cut=cut, counts=counts)
     if reasons and not over:
         return Outcome(passed, tuple(reasons))
     end = "the machine's time was over" if over else "the machine ended"

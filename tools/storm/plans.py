@@ -8,33 +8,50 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterator
 
-# A server and how many calls it gets in a session. All that keep their state are here, in test/storm/plan.c, and in
-# manifest.py and meson.build beside that.
-CALLS = {"console": 4, "files": 150, "pipes": 146}
-EFFECTS = {"console": 68, "files": 14, "pipes": 39}  # how many kernel calls it makes, of those that a hook knows
-REQUESTS = {"files": 13, "pipes": 24}  # ... and requests that can be refused
+from host import paths
+
+SERVERS_DEF = paths.ROOT / "test/storm/servers.def"
+ROW = re.compile(r"^STORM_SERVER\((\w+), (\d+), (\d+), (\d+)\)$", re.M)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """How often a session gives a server what a fault can hit."""
+
+    messages: int
+    calls: int  # of the kernel
+    requests: int  # those calls that can be refused
+
+
+SERVERS = {name: Counts(*map(int, counts)) for name, *counts in ROW.findall(SERVERS_DEF.read_text())}
 EVENTS_MAX = 3  # in a plan that is drawn
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """numbers: what N counts, and up to where. arguments: those that are drawn."""
+    """counts: what N counts, a member of Counts. arguments: those that are drawn."""
 
     weight: int
     arguments: range = range(1)
-    numbers: dict[str, int] = dataclasses.field(default_factory=lambda: CALLS)
+    counts: str = "messages"
+
+    def numbers(self) -> dict[str, int]:
+        """The servers that it can hit, and how often."""
+        return {name: most for name, counts in SERVERS.items() if (most := getattr(counts, self.counts)) > 0}
 
 
-WHATS = {"kill": Kind(4, range(2)), "die": Kind(4, range(2), EFFECTS), "hang": Kind(1), "delay": Kind(1, range(1, 20)),
-         "drop": Kind(3), "keep": Kind(1), "double": Kind(2), "refuse": Kind(3, numbers=REQUESTS)}
+WHATS = {"kill": Kind(4, range(2)), "die": Kind(4, range(2), "calls"), "fail": Kind(1), "hang": Kind(1),
+         "delay": Kind(1, range(1, 20)), "drop": Kind(3), "keep": Kind(1), "double": Kind(2),
+         "refuse": Kind(3, counts="requests"), "take": Kind(2, range(10))}
 
 
 @dataclasses.dataclass(frozen=True)
 class Event:
     server: str
-    number: int  # of the call, or of the request
+    number: int  # of the message, kernel call or request
     what: str
     argument: int = 0
 
@@ -58,10 +75,10 @@ def parse_event(text: str) -> Event:
     server, _, rest = text.partition(":")
     number, _, rest = rest.partition(":")
     what, colon, argument = rest.partition(":")
-    if server not in CALLS:
-        raise PlanError(f"{text}: the server is {', '.join(CALLS)}")
+    if server not in SERVERS:
+        raise PlanError(f"{text}: the server is {', '.join(SERVERS)}")
     if not number.isdecimal() or int(number) < 1:
-        raise PlanError(f"{text}: calls and requests are counted from 1")
+        raise PlanError(f"{text}: messages, calls and requests are counted from 1")
     if what not in WHATS:
         raise PlanError(f"{text}: what happens is {', '.join(WHATS)}")
     if colon and not argument.isdecimal():
@@ -80,7 +97,7 @@ def draw(seed: int, number: int) -> Plan:
     events = []
     for _ in range(choice.randint(1, EVENTS_MAX)):
         what = choice.choices(list(WHATS), [kind.weight for kind in WHATS.values()])[0]
-        numbers = WHATS[what].numbers
+        numbers = WHATS[what].numbers()
         server = choice.choice(list(numbers))
         events.append(Event(server, choice.randint(1, numbers[server]), what, choice.choice(WHATS[what].arguments)))
     return Plan(tuple(dict.fromkeys(events)))
