@@ -14,7 +14,8 @@ SEED = int(os.environ.get("BATON_SEED", "1"))
 PLANS = 150  # about 20 s on a CPU of a host that is not busy
 WITHIN = 200
 SHRUNK_MAX = 2
-DRILLS = (("pipes", "early"), ("pipes", "leak"), ("pipes", "unclaimed"))  # as in drills.json
+DRILLS = (("pipes", "early"), ("pipes", "leak"), ("pipes", "unclaimed"), ("files", "spill"),
+          ("process", "deaf"))  # as in drills.json
 CPUS = 4
 PLANS_OF_CPUS = 50
 NO_MEMORY_LEFT, SERVER_FAILED = 256, 258  # libsys/proto/process.h
