@@ -7,7 +7,7 @@
 #include "libsys/wire/commit.h"
 #include "servers/init/report.h"
 
-#define LOOK_NS 500000U         /* how often */
+#define LOOK_NS 100000U         /* how often: a new program has decided after some 300,000 instructions */
 #define PATIENCE_NS 1000000000U /* with the old program, to be done with a message, and with the new one, to decide */
 #define PROOF_NS 1000000000U    /* ... and has been there for so long (SWAP_PROOF_MESSAGES) */
 

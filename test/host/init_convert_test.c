@@ -8,7 +8,7 @@
 #include "test/host/init_swap_world.h"
 #include "test/host/suite.h"
 
-#define LOOKS_MAX 10000U
+#define LOOKS_MAX 20000U
 
 /* What the program that exports does once it runs. */
 enum exporter { EXPORTS, HAS_NO_FORM, EXPORTER_ENDS, EXPORTER_HANGS };

@@ -7,7 +7,7 @@
 #include "test/host/init_swap_world.h"
 #include "test/host/suite.h"
 
-#define LOOKS_MAX 10000U
+#define LOOKS_MAX 20000U
 
 /* Go on until the swap is over. */
 static void play(enum conduct conduct) {
