@@ -29,6 +29,7 @@
 #define SIGNALS 2000ULL
 #define THREADS 2000ULL
 #define RESTARTS 100ULL
+#define SWAPS 20ULL
 
 static _Noreturn void end(uint64_t status) {
     struct init_power_off_request request = {.status = status};
@@ -285,14 +286,55 @@ static void restart_row(const char *row, const char *server) {
     });
 }
 
+/* A process that takes the time which nobody else wants. */
+static uint64_t start_spinner(void) {
+    const struct process_set_nice_request nice = {.nice = PROCESS_NICE_MAX};
+    struct process_set_nice_reply reply;
+    uint64_t pid = fork_here();
+    if (pid != 0)
+        return pid;
+    if (process_set_nice(program_process(), &nice, &reply, NULL) != OK)
+        fail("nice");
+    for (;;)
+        continue;
+}
+
+static void end_spinner(uint64_t pid) {
+    const struct process_kill_request kill = {.pid = pid, .signal = PROCESS_SIGKILL};
+    const struct process_wait_request wait = {.pid = pid};
+    struct process_kill_reply killed;
+    struct process_wait_reply end;
+    if (process_kill(program_process(), &kill, &killed, NULL) != OK ||
+        process_wait(program_process(), &wait, &end, NULL) != OK)
+        fail("a process that spins");
+}
+
+/*
+ * Put a program of the same image in the place of the process server, and call it. init looks from time to time whether
+ * the new program has decided, which counts: the spinner has the CPU until then.
+ */
+static void swap_row(const char *row) {
+    static const struct init_swap_request swap = {.name = "process", .path = "bin/process"};
+    struct init_swap_reply swapped;
+    const struct server_counter_request request = {0};
+    struct server_counter_reply reply;
+    uint64_t spinner = start_spinner();
+    BENCH(row, SWAPS, {
+        if (init_swap(program_cap("init"), &swap, &swapped, NULL) != OK || !swapped.is_done ||
+            server_counter(program_process(), &request, &reply) != OK)
+            fail("a swap of the process server");
+    });
+    end_spinner(spinner);
+}
+
 /* Repeat rows with other, sleeping processes alive: these must not cost anything. */
 static void crowd_rows(void) {
     static const struct {
         uint64_t alive;
-        const char *fork_row, *spawn_row, *idle_row;
-    } rows[] = {{10, "fork_exit_wait_10", "spawn_wait_10", "idle_process_bytes_10"},
-                {100, "fork_exit_wait_100", "spawn_wait_100", "idle_process_bytes_100"},
-                {1000, "fork_exit_wait_1000", "spawn_wait_1000", "idle_process_bytes_1000"}};
+        const char *fork_row, *spawn_row, *idle_row, *swap_row;
+    } rows[] = {{10, "fork_exit_wait_10", "spawn_wait_10", "idle_process_bytes_10", "swap_process_10"},
+                {100, "fork_exit_wait_100", "spawn_wait_100", "idle_process_bytes_100", NULL},
+                {1000, "fork_exit_wait_1000", "spawn_wait_1000", "idle_process_bytes_1000", "swap_process_1000"}};
     uint64_t alive = 1, before_bytes = free_bytes();
     for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (; alive < rows[i].alive; alive++)
@@ -301,6 +343,8 @@ static void crowd_rows(void) {
         bench_row(rows[i].idle_row, alive - 1, before_bytes - free_bytes());
         fork_row(rows[i].fork_row, false);
         spawn_row(rows[i].spawn_row);
+        if (rows[i].swap_row != NULL)
+            swap_row(rows[i].swap_row);
     }
 }
 
