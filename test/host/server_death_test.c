@@ -135,7 +135,7 @@ static void run_undisturbed(uint32_t count) {
 
 /* The run that the others are compared with: each kind of answer is in it, often. */
 static void an_undisturbed_run_has_all_kinds(void) {
-    uint32_t unanswered = 0, counts[3] = {0}, by_operation[TILL_fall] = {0};
+    uint32_t unanswered = 0, counts[4] = {0}, by_operation[TILL_fall] = {0};
     write_messages(1);
     run_undisturbed(MESSAGES);
     for (uint32_t i = 0; i < MESSAGES; i++) {
@@ -144,11 +144,12 @@ static void an_undisturbed_run_has_all_kinds(void) {
         counts[0] += answer->status == E_RECEIVE;
         counts[1] += answer->status == E_CANCEL && !lives_messages[i].is_gone;
         counts[2] += answer->status == P_MESSAGE || answer->status == P_OPERATION;
+        counts[3] += answer->status == P_PERMISSION && lives_messages[i].words[0] != 0; /* it has a reason */
         if (answer->status == OK && answer->count == 1 && lives_messages[i].label < TILL_fall)
             by_operation[lives_messages[i].label]++;
     }
     CHECK(unanswered <= TILL_PLACES);
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 4; i++)
         CHECK(counts[i] > 5);
     for (uint32_t i = 1; i < TILL_refuse; i++)
         CHECK(by_operation[i] > 5 || i == TILL_drop);
