@@ -34,6 +34,7 @@ struct keep_head {
     uint64_t generation;          /* 1: the first program; all else is zero then */
     uint64_t layout;              /* which state lies here, as the server names it; 0: none yet */
     uint64_t recovered;           /* the last program that has done with `dead`; init leaves that alone until then */
+    uint64_t slots_end;           /* capabilities that programs made lie below this slot (slots_keep()) */
     uint64_t trial;               /* enum keep_trial; the program writes KEEP_SETTLED to say yes */
     uint64_t export_form;         /* of the export that lies at EXPORT_AT, as its server names it; 0: there is none */
     uint64_t export_bytes;        /* ... and its size */

@@ -12,11 +12,19 @@ struct slots {
     uint64_t limit;      /* slots in the table */
     uint64_t hint;       /* no word below this one has a free slot */
     uint64_t used_count; /* taken by slots_take */
+    uint64_t end;        /* no slot from this one on was ever taken */
+    uint64_t *kept_end;  /* `end`, for the next program of this table; NULL: there is none */
     uint64_t used[TABLE_SLOTS_MAX / 64];
 };
 
 /* first: lowest slot to give out, > 0. limit: slots in the table; more than TABLE_SLOTS_MAX are not used. */
 void slots_init(struct slots *slots, uint64_t first, uint64_t limit);
+
+/*
+ * For a table that outlives its program: *kept_end says in which slots one of its programs may have left something,
+ * beginning with 0 for the first. It grows before a slot is used.
+ */
+void slots_keep(struct slots *slots, uint64_t *kept_end);
 
 /* A free slot, now taken; 0 = none is left. */
 MUST_USE cap_t slots_take(struct slots *slots);
@@ -39,3 +47,6 @@ static inline uint64_t slots_left(const struct slots *slots) { return slots->lim
 
 /* Give back a slot that slots_take returned; the capability in it must be gone. 0 is ignored. */
 void slots_free(struct slots *slots, cap_t slot);
+
+/* The first slot from `from` on, > 0, that is free and was taken before, now or by a program before; 0 = none. */
+cap_t slots_find_free(const struct slots *slots, uint64_t from);

@@ -25,7 +25,7 @@ void recover_answer_lost(cap_t reply) {
 }
 
 void recover_sweep(cap_t table) {
-    for (uint64_t at = program.slots.first; at < program.slots.limit;) {
+    for (uint64_t at = program.slots.first; (at = slots_find_free(&program.slots, at)) != 0;) {
         uint64_t slot = sys_system_info(INFO_NEXT_SLOT, RANGE(table, at)).value;
         at = slot != 0 ? slot + 1 : at + INFO_SLOTS_SEEN;
         if (slot == 0 || slots_is_taken(&program.slots, slot))

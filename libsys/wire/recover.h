@@ -21,7 +21,7 @@ void recover_received(cap_t *receive, bool call_is_over);
 
 /*
  * Empty the slots that nobody has claimed: what the program had just made, or what belongs to lost state. Calls among
- * them end with P_LOST. table: the server's own. Cost: O(slots).
+ * them end with P_LOST. table: the server's own. Cost: O(slots that were ever taken).
  */
 void recover_sweep(cap_t table);
 

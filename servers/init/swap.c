@@ -219,6 +219,14 @@ static void begin_export(void) {
         go_back("a program to export its state can't be made: see `log`");
 }
 
+/* Tell a second state in which slots the programs of the first one may have left something. */
+static bool hand_on_slots(const struct memory_run *to, const struct memory_run *from) {
+    const uint64_t at = offsetof(struct keep_head, slots_end);
+    return sys_memory_copy(to->memory, to->offset_pages * PAGE_BYTES + at, from->memory,
+                           from->offset_pages * PAGE_BYTES + at, sizeof(uint64_t))
+               .status == OK;
+}
+
 /* Let the new program try once more, with the export and memory of its own for a state. */
 static void begin_import(void) {
     struct child *child = swap.child;
@@ -229,8 +237,9 @@ static void begin_import(void) {
         go_back("there is no memory for a second state");
         return;
     }
+    const struct memory_run first = child->keep;
     child->keep = own;
-    if (!enter_next(swap.path, SWAP_TRIAL, KEEP_TRIAL))
+    if (!hand_on_slots(&own, &first) || !enter_next(swap.path, SWAP_TRIAL, KEEP_TRIAL))
         go_back("the new program can't be started: see `log`");
 }
 

@@ -149,6 +149,14 @@ static void give_page(struct image_source *source, const struct memory_run *run)
 }
 
 struct result sys_memory_copy(cap_t to, uint64_t to_bytes, cap_t from, uint64_t from_bytes, uint64_t bytes) {
+    if (to == SECOND_KEEP) {
+        const uint64_t at = offsetof(struct keep_head, slots_end);
+        CHECK(from == FIRST_KEEP && to_bytes == at && from_bytes == at && bytes == sizeof machine.head.slots_end);
+        if (fails())
+            return (struct result){E_BUSY, 0};
+        machine.second_head.slots_end = machine.head.slots_end;
+        return (struct result){OK, 0};
+    }
     bool saves = to == 30 && from == 20;
     CHECK(saves || (to == 20 && from == 30));
     CHECK(bytes == PAGE_BYTES && to_bytes == (saves ? 3 : 2) * PAGE_BYTES &&
@@ -196,6 +204,7 @@ void begin(void) {
     machine.rax = E_CANCEL;
     machine.message_word = PAGE_WORD;
     machine.head.generation = GENERATION;
+    machine.head.slots_end = SLOTS_END;
     machine.spaces = 1;
     machine.heard = 100;
     entry = (struct manifest_program){.name = "a", .restart = {.limit = 3}};

@@ -18,6 +18,7 @@
 #define NEW_RIP 0x2000U
 #define PAGE_WORD 0x5eedU /* what the old program's message page has */
 #define GENERATION 7U
+#define SLOTS_END 128U /* the first state says so */
 
 extern struct child child; /* the server */
 extern struct manifest_program entry;

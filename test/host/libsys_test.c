@@ -97,6 +97,44 @@ static void slots_are_claimed(void) {
     CHECK_EQUAL(slots_take(&slots), 72);
 }
 
+/* A program's successor looks for capabilities below the mark: where a slot was taken before, and none is claimed. */
+static void slots_tell_how_far_they_went(void) {
+    struct slots slots;
+    uint64_t kept_end = 0;
+    slots_init(&slots, 70, 200);
+    CHECK_EQUAL(slots_take(&slots), 70); /* before the mark is there */
+    slots_keep(&slots, &kept_end);
+    CHECK_EQUAL(kept_end, 128);
+    for (cap_t wanted = 71; wanted < 200; wanted++) {
+        CHECK_EQUAL(slots_take(&slots), wanted);
+        CHECK(kept_end > wanted && kept_end <= wanted + 64);
+    }
+    CHECK_EQUAL(slots_take(&slots), 0);
+    CHECK_EQUAL(slots_find_free(&slots, 70), 0);
+
+    slots_init(&slots, 70, 200); /* the successor */
+    CHECK_EQUAL(slots_find_free(&slots, 1), 0);
+    slots_keep(&slots, &kept_end);
+    CHECK_EQUAL(slots_find_free(&slots, 1), 70);
+    for (cap_t held = 70; held < 198; held++)
+        slots_claim(&slots, held);
+    CHECK_EQUAL(slots_find_free(&slots, 1), 198);
+    CHECK_EQUAL(slots_find_free(&slots, 199), 199);
+    CHECK_EQUAL(slots_find_free(&slots, 200), 0);
+    slots_free(&slots, 150);
+    CHECK_EQUAL(slots_find_free(&slots, 1), 150);
+    CHECK_EQUAL(kept_end, 256); /* it only grows */
+
+    slots_init(&slots, 70, 200);
+    kept_end = 0;
+    slots_keep(&slots, &kept_end);
+    CHECK_EQUAL(slots_take(&slots), 70);
+    CHECK_EQUAL(slots_find_free(&slots, 1), 71); /* no slot of the last word was ever taken */
+    for (cap_t held = 71; held < 128; held++)
+        slots_claim(&slots, held);
+    CHECK_EQUAL(slots_find_free(&slots, 1), 0);
+}
+
 /* Against the C library's own, for what both know. */
 #define SAME(...) same_as_libc(__LINE__, __VA_ARGS__)
 FORMAT_LIKE(2, 3) static void same_as_libc(int line, const char *format, ...) {
@@ -437,8 +475,9 @@ static void wrong_frames_end_a_walk(void) {
     CHECK_EQUAL(walk_stack(&fault, addresses), 0);
 }
 
-SUITE(CASE(audit_failures_have_words), CASE(slots_come_and_go), CASE(slots_are_claimed), CASE(formats_are_as_usual),
-      CASE(formats_stop_at_what_is_unknown), CASE(formats_cut_and_terminate), CASE(numbers_are_read_whole),
-      CASE(statuses_have_texts), CASE(shapes_hold_their_length), CASE(message_carries_only_its_bytes),
-      CASE(stack_is_as_the_abi_says), CASE(storage_lies_below_the_thread), CASE(stack_that_does_not_fit_is_refused),
-      CASE(blocks_are_whole_or_not), CASE(callers_are_found), CASE(wrong_frames_end_a_walk));
+SUITE(CASE(audit_failures_have_words), CASE(slots_come_and_go), CASE(slots_are_claimed),
+      CASE(slots_tell_how_far_they_went), CASE(formats_are_as_usual), CASE(formats_stop_at_what_is_unknown),
+      CASE(formats_cut_and_terminate), CASE(numbers_are_read_whole), CASE(statuses_have_texts),
+      CASE(shapes_hold_their_length), CASE(message_carries_only_its_bytes), CASE(stack_is_as_the_abi_says),
+      CASE(storage_lies_below_the_thread), CASE(stack_that_does_not_fit_is_refused), CASE(blocks_are_whole_or_not),
+      CASE(callers_are_found), CASE(wrong_frames_end_a_walk));

@@ -14,6 +14,7 @@
 
 #define MESSAGES 2000U
 #define FEW_MESSAGES 60U
+#define HIGH_RUNS 3U
 #define RANDOM_RUNS 4U
 #define LAYOUT 7U
 #define NOTE_BYTES 16U /* of a note, besides the old bytes */
@@ -69,6 +70,8 @@ static struct till_view {
     uint64_t seats[TILL_PLACES]; /* the amounts of those who sit, the first first */
 } undisturbed, seen;
 
+static uint64_t claimed_count; /* slots that hold nothing of the till */
+
 static void look(struct till_view *view, uint32_t count) {
     memset(view, 0, sizeof *view);
     memcpy(view->answers, lives_answers, count * sizeof view->answers[0]);
@@ -79,7 +82,7 @@ static void look(struct till_view *view, uint32_t count) {
     view->read_count = lives_record.read_count;
     view->written_sum = lives_record.written_sum;
     view->written_count = lives_record.written_count;
-    uint64_t taken = MESSAGE_CAPS + 1, caps = 0, seats = 0;
+    uint64_t taken = MESSAGE_CAPS + 1 + claimed_count, caps = 0, seats = 0;
     for (uint32_t i = 0; i < TILL_PLACES; i++) {
         view->caps[i] = lives_look(till_last.caps[i]);
         caps += till_last.caps[i] != 0;
@@ -168,6 +171,27 @@ static void nobody_notices_ends_at_random(void) {
         programs += lives_record.generation;
     }
     CHECK(programs > RANDOM_RUNS * MESSAGES / 10);
+}
+
+/* Other parts of a state may hold all low slots. What a program leaves in a high one is found, too. */
+static void serve_high_up(void) {
+    for (uint64_t i = 0; i < claimed_count; i++)
+        slot_claim(LIVES_SLOT_FIRST + i);
+    till_serve();
+}
+
+static void nobody_notices_ends_high_up(void) {
+    for (uint32_t seed = 1; seed <= HIGH_RUNS && !test_has_failed(); seed++) {
+        claimed_count = 0;
+        write_messages(seed);
+        run_undisturbed(MESSAGES);
+        claimed_count =
+            64 - LIVES_SLOT_FIRST + (seed - 2) * 5; /* the next slots lie in one word of the map, or in two */
+        const struct lives_fate fate = {.mean = 12, .seed = seed};
+        lives_run(MESSAGES, &fate, serve_high_up);
+        CHECK(is_as_undisturbed(MESSAGES));
+    }
+    claimed_count = 0;
 }
 
 /*
@@ -346,5 +370,5 @@ static void a_server_needs_five_slots(void) {
 SUITE(CASE(an_undisturbed_run_has_all_kinds), CASE(a_server_need_not_keep), CASE(a_server_needs_five_slots),
       CASE(what_is_fatal_is_given_up_after_three_times), CASE(notes_that_do_not_fit_end_the_program),
       CASE(nobody_is_served_twice_in_vain), CASE(a_lost_state_is_told), CASE(only_own_faults_count),
-      CASE(nobody_notices_ends_at_random), CASE(nobody_notices_an_end_anywhere),
+      CASE(nobody_notices_ends_at_random), CASE(nobody_notices_ends_high_up), CASE(nobody_notices_an_end_anywhere),
       CASE(nobody_notices_an_end_of_the_successor));

@@ -15,7 +15,7 @@
 
 #define LIVES_MESSAGES_MAX 4096U
 #define LIVES_SLOT_FIRST 10U
-#define LIVES_SLOT_LIMIT 64U
+#define LIVES_SLOT_LIMIT 192U
 #define LIVES_KEEP_PAGES 16U
 #define LIVES_CAP(message, index) (1000U + 4U * (message) + (index)) /* the object of a capability that a call brings */
 
