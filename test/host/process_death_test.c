@@ -88,19 +88,34 @@ AROUND(uint32_t, protocol_call,
        (cap_t s, uint32_t n, const struct protocol_operation *o, const void *q, void *p, struct protocol_extra *x),
        (s, n, o, q, p, x))
 
+/* The entry that maps a page of the program's own; the message page stays as it is. */
+static uint64_t own_entry(uint32_t page) {
+    struct message_page saved = *program.message;
+    struct space_walk walk;
+    CHECK_EQUAL(sys_space_query(FAKE_CAP_SPACE, (uaddr_t)fake_own[page]).status, OK);
+    memcpy(&walk, program.message->data, sizeof walk);
+    *program.message = saved;
+    return walk.entry[3];
+}
+
 /* The successor has a space of its own, where it maps the records again. */
 static void map_again(void) {
     static uint8_t frames[FAKE_OWN_PAGES][PAGE_BYTES]; /* which the fake kernel keeps apart from the mapped pages */
-    for (uint32_t i = 0; i < FAKE_OWN_PAGES; i++)
-        if (!__asan_address_is_poisoned(fake_own[i])) /* it is mapped */
+    static uint64_t entries[FAKE_OWN_PAGES];
+    for (uint32_t i = 0; i < FAKE_OWN_PAGES; i++) {
+        entries[i] = own_entry(i);
+        if (entries[i] != 0)
             memcpy(frames[i], fake_own[i], PAGE_BYTES);
+    }
     (void)sys_space_unmap(FAKE_CAP_SPACE, context->window, FAKE_FILE_PAGES);
     for (uint32_t i = 0; i < FAKE_OWN_PAGES; i++)
         (void)sys_space_unmap(FAKE_CAP_SPACE, (uaddr_t)fake_own[i], 1);
     CHECK_EQUAL(page_allocator_map_again(&context->allocator, FAKE_CAP_SPACE), OK);
     for (uint32_t i = 0; i < FAKE_OWN_PAGES; i++)
-        if (context->allocator.frame[i] != FRAMES_NONE)
+        if (context->allocator.frame[i] != FRAMES_NONE) {
+            CHECK(entries[i] == 0 || own_entry(i) == entries[i]);
             memcpy(fake_own[i], frames[i], PAGE_BYTES);
+        }
 }
 
 static void recover(void) {

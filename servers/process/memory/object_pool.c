@@ -46,7 +46,8 @@ void object_pool_destroy(struct frames *frames, struct object_pool *pool) {
 }
 
 void object_pool_count(struct frames *frames, struct object_pool *pool) {
-    if (sys_system_info(INFO_POOL_BYTES, pool->cap).value < object_pool_page_count(pool) * PAGE_BYTES)
+    if (pool->run_count > 1 && /* the first made the pool */
+        sys_system_info(INFO_POOL_BYTES, pool->cap).value < object_pool_page_count(pool) * PAGE_BYTES)
         pool->run_count--; /* it had not been added yet */
     for (uint32_t i = 0; i < pool->run_count; i++)
         frames_reserve(frames, &pool->runs[i]);

@@ -210,6 +210,9 @@ void objects_destroy(struct server_context *context, struct process *process) {
         forget_identity(&objects->identities[i]);
 }
 
+/* How many numbers of threads have records. */
+static uint32_t count_numbers(const struct process *process) { return process->more != NULL ? PROCESS_THREADS_MAX : 1; }
+
 void objects_take_over(struct server_context *context, struct process *process) {
     struct process_objects *objects = objects_of(process);
     page_allocator_hold(&context->allocator, process);
@@ -223,11 +226,9 @@ void objects_take_over(struct server_context *context, struct process *process) 
         slot_claim(objects->identities[i].kept);
     for (struct process_thread *at = thread_next(process, NULL); at != NULL; at = thread_next(process, at))
         slot_claim(at->object);
-    for (uint32_t i = 0; i < PROCESS_THREADS_MAX; i++) {
-        const struct process_thread *thread = thread_at(process, i);
-        if (thread != NULL && thread->message_frame != FRAMES_NONE)
-            frames_hold(&context->frames, thread->message_frame);
-    }
+    for (uint32_t i = 0; i < count_numbers(process); i++)
+        if (thread_at(process, i)->message_frame != FRAMES_NONE)
+            frames_hold(&context->frames, thread_at(process, i)->message_frame);
     if (objects->incarnation.vm == NULL)
         return; /* it has ended */
     object_pool_count(&context->frames, &objects->pool);
@@ -254,8 +255,7 @@ uint64_t objects_page_count(struct process *process) {
     const struct process_objects *objects = objects_of(process);
     uint64_t pages =
         1 + object_pool_page_count(&objects->pool) + incarnation_page_count(&objects->incarnation); /* 1: its record */
-    uint32_t numbers = process->more != NULL ? PROCESS_THREADS_MAX : 1;
-    for (uint32_t i = 0; i < numbers; i++)
+    for (uint32_t i = 0; i < count_numbers(process); i++)
         pages += thread_at(process, i)->message_frame != FRAMES_NONE ? 1 : 0;
     return process->more != NULL ? pages + 1 : pages;
 }

@@ -37,17 +37,23 @@ static void forget_change(const struct incarnation *incarnation, const struct co
             forget_range(incarnation, region->start, region->end);
 }
 
+/* Leaf by leaf, for a look-up for each row of pages would be most of a restart with many processes. */
+static void hold_frames(struct frames *frames, struct vm *vm) {
+    for (const struct vm_leaf *leaf = ordered_next(&vm->leaves, NULL); leaf != NULL;
+         leaf = ordered_next(&vm->leaves, leaf))
+        for (uint64_t groups = leaf->groups; groups != 0; groups &= groups - 1) {
+            const uint32_t *entries = &leaf->entries[(uint32_t)__builtin_ctzll(groups) * VM_GROUP_PAGES];
+            vm->frame_count += frames_hold_all(frames, entries, VM_GROUP_PAGES, VM_FRAME);
+        }
+}
+
 void incarnation_count(struct server_context *context, struct incarnation *incarnation) {
     struct vm *vm = incarnation->vm;
     object_pool_count(&context->frames, &incarnation->pool);
     vm_restart(vm, &context->allocator);
     forget_change(incarnation, &context->change);
     forget_change(incarnation, &context->addition);
-    for (struct vm_pages pages = vm_next_pages(vm, 0, USER_LIMIT); pages.count > 0;
-         pages = vm_next_pages(vm, pages.end, USER_LIMIT)) {
-        frames_hold_all(&context->frames, pages.entries, pages.count, VM_FRAME);
-        vm->frame_count += pages.count;
-    }
+    hold_frames(&context->frames, vm);
     for (const struct vm_region *region = vm_region_after(vm, NULL); region != NULL;
          region = vm_region_after(vm, region))
         if (region->file != NULL)

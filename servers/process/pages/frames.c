@@ -206,9 +206,14 @@ static inline void hold(struct frames *frames, uint32_t frame) {
 
 void frames_hold(struct frames *frames, uint32_t frame) { hold(frames, frame); }
 
-void frames_hold_all(struct frames *frames, const uint32_t *numbers, uint32_t count, uint32_t mask) {
+uint32_t frames_hold_all(struct frames *frames, const uint32_t *numbers, uint32_t count, uint32_t mask) {
+    uint32_t held = 0;
     for (uint32_t i = 0; i < count; i++)
-        hold(frames, numbers[i] & mask);
+        if (numbers[i] != 0) {
+            hold(frames, numbers[i] & mask);
+            held++;
+        }
+    return held;
 }
 
 struct memory_run frames_find_run(const struct frames *frames, uint32_t frame) {

@@ -72,9 +72,12 @@ uint32_t frames_others(const struct frames *frames, uint32_t frame); /* holders 
 bool frames_is_shared(const struct frames *frames, uint32_t frame);
 /* Take away a holder; the last one's end frees the frame. */
 void frames_drop(struct frames *frames, uint32_t frame);
-/* Add a holder, also the first one: for counting them all again. frames_hold_all: of many, in the bits `mask`. */
+/*
+ * Add a holder, also the first one: for counting them all again. frames_hold_all: of many, in the bits `mask`, without
+ * those of `numbers` that are 0; returns how many they are.
+ */
 void frames_hold(struct frames *frames, uint32_t frame);
-void frames_hold_all(struct frames *frames, const uint32_t *numbers, uint32_t count, uint32_t mask);
+uint32_t frames_hold_all(struct frames *frames, const uint32_t *numbers, uint32_t count, uint32_t mask);
 /* The run that consists of this frame. frames_find_run changes nothing. */
 struct memory_run frames_run_of(struct frames *frames, uint32_t frame);
 struct memory_run frames_find_run(const struct frames *frames, uint32_t frame);

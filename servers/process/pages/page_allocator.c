@@ -115,13 +115,27 @@ uint32_t page_allocator_init(struct page_allocator *allocator, struct frames *fr
 
 #define IN_USE UINT16_MAX /* in `next` */
 
+/*
+ * How many pages from this mapped one on have frames in a row: so many that they can be mapped at once, and so few that
+ * the kernel makes no large page of them, which would have to be split when one of them is given back.
+ */
+static uint32_t count_row(const struct page_allocator *allocator, uint32_t number) {
+    const uint32_t *frame = &allocator->frame[number];
+    uint32_t count = 1, end = allocator->mapped_end - number;
+    while (count < end && count < MAP_PAGES_MAX - 1 && frame[count] == frame[0] + count)
+        count++;
+    return count;
+}
+
 uint64_t page_allocator_map_again(const struct page_allocator *allocator, cap_t space) {
     uint64_t status = OK;
-    for (uint32_t i = 0; i < allocator->mapped_end && status == OK; i++) {
+    for (uint32_t i = 0, count; i < allocator->mapped_end && status == OK; i += count) {
+        count = 1;
         if (allocator->frame[i] == FRAMES_NONE)
             continue;
+        count = count_row(allocator, i);
         struct memory_run run = frames_find_run(allocator->frames, allocator->frame[i]);
-        status = sys_space_map(space, run.memory, run.offset_pages, 1, (uaddr_t)page_of(allocator, i),
+        status = sys_space_map(space, run.memory, run.offset_pages, count, (uaddr_t)page_of(allocator, i),
                                MEMORY_READ | MEMORY_WRITE)
                      .status;
     }
