@@ -12,7 +12,7 @@
 #define MANY 100U               /* processes while servers are swapped */
 #define SOME 20U                /* ... and while the process server dies */
 #define DEATHS STORM_EVENTS_MAX /* in a run, far from each other */
-_Static_assert(MANY <= CROWD_MAX && SOME <= MANY, "there are so many places");
+_Static_assert((MANY <= CROWD_MAX) & (SOME <= MANY), "there are so many places");
 
 static struct crowd_end expected[CROWD_MAX];
 static uint64_t call_count, effect_count; /* of a run with SOME processes */

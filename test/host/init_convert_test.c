@@ -32,7 +32,7 @@ static void act_exporter(enum exporter exporter) {
 static void convert(enum exporter exporter, enum conduct importer) {
     enum { FIRST_TRIAL, EXPORT, SECOND_TRIAL } next = FIRST_TRIAL;
     for (uint32_t i = 0; i < LOOKS_MAX && swap_concerns(&child); i++) {
-        uint64_t next_ns = swap_tick(now_ns);
+        uint64_t next_ns = swap_tick(clock_ns);
         while (swap_concerns(&child)) {
             cap_t space = machine.runs_in;
             if (next == FIRST_TRIAL && space == NEW_SPACE)
@@ -51,7 +51,7 @@ static void convert(enum exporter exporter, enum conduct importer) {
                 break;
             CHECK_EQUAL(swap_fault(&child), next <= SECOND_TRIAL || importer != ACCEPTS_AND_ENDS);
         }
-        now_ns = next_ns > now_ns && next_ns != DEADLINE_NEVER ? next_ns : now_ns;
+        clock_ns = next_ns > clock_ns && next_ns != DEADLINE_NEVER ? next_ns : clock_ns;
     }
     CHECK(!swap_concerns(&child));
 }
@@ -65,7 +65,7 @@ static void a_state_is_converted(void) {
     CHECK_TEXT(child.path, "bin/new");
     check_rest();                 /* the first state is given back */
     CHECK_TEXT(child.former, ""); /* it could not use the state */
-    swap_take_back(&child, now_ns);
+    swap_take_back(&child, clock_ns);
     CHECK_TEXT(child.path, "bin/new");
 
     begin();

@@ -13,14 +13,14 @@
 static void play(enum conduct conduct) {
     bool has_acted = false;
     for (uint32_t i = 0; i < LOOKS_MAX && swap_concerns(&child); i++) {
-        uint64_t next_ns = swap_tick(now_ns);
+        uint64_t next_ns = swap_tick(clock_ns);
         if (machine.runs_in == NEW_SPACE && swap_concerns(&child) && !has_acted) {
             has_acted = true;
             act(conduct);
             if (machine.run_state == THREAD_IN_FAULT)
                 CHECK_EQUAL(swap_fault(&child), conduct != ACCEPTS_AND_ENDS);
         }
-        now_ns = next_ns > now_ns && next_ns != DEADLINE_NEVER ? next_ns : now_ns;
+        clock_ns = next_ns > clock_ns && next_ns != DEADLINE_NEVER ? next_ns : clock_ns;
     }
     CHECK(!swap_concerns(&child));
 }
@@ -31,13 +31,13 @@ static void the_new_program_takes_over(void) {
     CHECK(!swap_concerns(&child) && !swap_fault(&child));
     CHECK_EQUAL(swap_to("bin/new"), OK);
     CHECK(swap_concerns(&child) && !swap_result(&reply) && machine.runs_in == OLD_SPACE && !swap_fault(&child));
-    CHECK(swap_tick(now_ns) != DEADLINE_NEVER);
+    CHECK(swap_tick(clock_ns) != DEADLINE_NEVER);
     CHECK(machine.runs_in == NEW_SPACE && machine.rip == NEW_RIP && machine.head.trial == 1 && !swap_result(&reply));
     CHECK(machine.head.generation == GENERATION + 1 && machine.head.dead.rip == OLD_RIP);
     CHECK_EQUAL(machine.head.dead.rax, E_CANCEL);
     CHECK_EQUAL(machine.spaces, 2);
     act(ACCEPTS);
-    CHECK_EQUAL(swap_tick(now_ns), DEADLINE_NEVER);
+    CHECK_EQUAL(swap_tick(clock_ns), DEADLINE_NEVER);
     check_rest();
     CHECK_TEXT(answer(), "");
     CHECK_TEXT(last_line, "init: a is bin/new now");
@@ -57,12 +57,12 @@ static void the_new_program_fails(void) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         begin();
         CHECK_EQUAL(swap_to("bin/new"), OK);
-        uint64_t begin_ns = now_ns;
+        uint64_t begin_ns = clock_ns;
         play(rows[i].conduct);
         check_old_runs();
         CHECK_TEXT(answer(), rows[i].no);
         CHECK_EQUAL(machine.reports, rows[i].reports);
-        CHECK(now_ns - begin_ns < 1100000000U);
+        CHECK(clock_ns - begin_ns < 1100000000U);
     }
     CHECK_TEXT(last_line, "init: a stays bin/old: the new program did not decide in time");
 }
@@ -86,7 +86,7 @@ static void each_call_may_fail(void) {
             if (child.state == INIT_RUNNING) {
                 check_old_runs();
             } else {
-                CHECK(child.state == INIT_FAULTED && child.due_ns != 0 && child.due_ns <= now_ns);
+                CHECK(child.state == INIT_FAULTED && child.due_ns != 0 && child.due_ns <= clock_ns);
                 CHECK(child.dead.rip == OLD_RIP && child.dead.rax == E_CANCEL);
                 CHECK(child.end == INIT_REQUESTED && child.restart_count == 1);
                 restarts++;
@@ -104,12 +104,12 @@ static void the_old_program_is_let_finish(void) {
     machine.run_state = THREAD_IN_CALL;
     CHECK_EQUAL(swap_to("bin/new"), OK);
     for (uint32_t i = 0; i < 10; i++) {
-        CHECK(swap_tick(now_ns += 500000) != DEADLINE_NEVER);
+        CHECK(swap_tick(clock_ns += 500000) != DEADLINE_NEVER);
         CHECK(!machine.suspended && machine.runs_in == OLD_SPACE);
     }
     machine.run_state = THREAD_IN_WAIT;
     machine.rax = OK; /* a message comes */
-    (void)swap_tick(now_ns += 500000);
+    (void)swap_tick(clock_ns += 500000);
     CHECK(!machine.suspended && machine.runs_in == OLD_SPACE && call_count == 1);
     machine.run_state = THREAD_IN_WAIT;
     machine.rax = E_CANCEL;
@@ -131,7 +131,7 @@ static void the_old_program_dies(void) {
     CHECK_EQUAL(swap_to("bin/new"), OK);
     CHECK(!swap_fault(&child));
     child.state = INIT_FAULTED;
-    CHECK_EQUAL(swap_tick(now_ns), DEADLINE_NEVER);
+    CHECK_EQUAL(swap_tick(clock_ns), DEADLINE_NEVER);
     CHECK(machine.spaces == 1 && is_old() && child.state == INIT_FAULTED);
     CHECK_TEXT(answer(), "it has just ended");
 
@@ -151,11 +151,11 @@ static void a_program_that_accepted_may_not_go_back(void) {
     CHECK_TEXT(answer(), "");
     CHECK(child.space == NEW_SPACE && machine.spaces == 1 && machine.pages == 0 && machine.reports == 0);
     CHECK_EQUAL(child.generation, GENERATION + 1);
-    swap_take_back(&child, now_ns);
+    swap_take_back(&child, clock_ns);
     CHECK_TEXT(child.path, "bin/old");
     CHECK_TEXT(last_line, "init: a: bin/new has just been swapped in: back to bin/old");
     last_line[0] = '\0';
-    swap_take_back(&child, now_ns);
+    swap_take_back(&child, clock_ns);
     CHECK_TEXT(child.path, "bin/old");
     CHECK_TEXT(last_line, "");
 }
@@ -174,7 +174,7 @@ static void a_program_proves_itself(void) {
         CHECK_EQUAL(swap_to("bin/new"), OK);
         play(ACCEPTS);
         machine.heard += rows[i].heard;
-        swap_take_back(&child, now_ns + rows[i].passed_ns);
+        swap_take_back(&child, clock_ns + rows[i].passed_ns);
         CHECK_TEXT(child.path, rows[i].path);
         CHECK_TEXT(child.former, "");
     }

@@ -15,7 +15,7 @@ struct program program;
 static struct message_page page;
 struct manifest_program entry;
 struct child child;
-uint64_t now_ns;
+uint64_t clock_ns;
 char last_line[LOG_BYTES_MAX];
 
 struct swap_machine machine;
@@ -168,7 +168,7 @@ struct result sys_memory_copy(cap_t to, uint64_t to_bytes, cap_t from, uint64_t 
 }
 
 struct result sys_clock_read(void) {
-    return (struct result){OK, ++now_ns};
+    return (struct result){OK, ++clock_ns};
 }
 
 struct result sys_thread_suspend(cap_t thread, uint64_t flags) {
@@ -220,7 +220,7 @@ void begin(void) {
     the_world.source = (struct image_source){take_page, give_page};
     program.message = &page;
     call_count = failing_call = 0;
-    now_ns = 1000000;
+    clock_ns = 1000000;
     last_line[0] = '\0';
 }
 
@@ -250,7 +250,7 @@ void check_rest(void) {
     CHECK(machine.spaces == 1 && machine.pages == 0 && machine.runs == 0 && !swap_concerns(&child));
     CHECK(child.export.page_count == 0 && child.export_form == 0 && child.export_bytes == 0);
     CHECK(child.space == machine.runs_in && child.state == INIT_RUNNING && !machine.suspended);
-    CHECK_EQUAL(swap_tick(now_ns), DEADLINE_NEVER);
+    CHECK_EQUAL(swap_tick(clock_ns), DEADLINE_NEVER);
 }
 
 /* The old program runs on, and can't tell that anything has happened. */

@@ -22,7 +22,7 @@
 
 extern struct child child; /* the server */
 extern struct manifest_program entry;
-extern uint64_t now_ns;
+extern uint64_t clock_ns;
 extern char last_line[LOG_BYTES_MAX];     /* on the log */
 extern uint32_t call_count, failing_call; /* the call with this number fails; 0: none */
 
