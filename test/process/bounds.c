@@ -295,7 +295,7 @@ static const struct test_case cases[] = {
     SIGNAL_AND(limit_of_time_can_be_handled_up_to_the_most, LIMITS),
     SIGNAL_AND(limit_of_time_spares_who_sleeps, LIMITS),
     SIGNAL_AND(nice_is_reported_and_inherited, OPERATION(set_nice)),
-    SIGNAL_AND(nice_lets_others_go_first, OPERATION(set_nice) | OPERATION(map)),
+    SIGNAL_AND(nice_lets_others_go_first, OPERATION(set_nice) | OPERATION(map) | STRICT_NICE),
 };
 static const struct role roles[] = {
     ROLE(limit_is_reported_as_set),

@@ -37,6 +37,10 @@ bool has_operations(uint64_t operations) { return (operations & lacking) == 0; }
 
 /* A line of the list. False: there is no such operation, or all must have it. */
 static bool add_lacking(const char *name) {
+    if (strcmp(name, "strict_nice") == 0) {
+        lacking |= STRICT_NICE;
+        return true;
+    }
     for (uint32_t number = 1; number < OPERATION_LIMIT; number++) {
         if (strcmp(operation_names[number], name) != 0)
             continue;
@@ -149,6 +153,8 @@ static void report(uint32_t number, const struct test_case *test, bool *all_well
         for (uint32_t operation = 1; operation < OPERATION_LIMIT; operation++)
             if ((test->needs & lacking & 1ULL << operation) != 0)
                 test_print(" %s", operation_names[operation]);
+        if ((test->needs & lacking & STRICT_NICE) != 0)
+            test_print(" strict_nice");
         test_print("\n");
         return;
     }

@@ -22,6 +22,7 @@ enum { PROCESS_OPERATIONS(ROW_NUMBER) };
 _Static_assert(OPERATION_LIMIT <= 64, "a set of operations is a word");
 
 #define OPERATION(name) (1ULL << OPERATION_##name)
+#define STRICT_NICE 1ULL /* no operation: a process of a lower nice value runs, and one of a higher value does not */
 #define OPERATIONS_MANDATORY \
     (OPERATION(stage) | OPERATION(spawn) | OPERATION(exec) | OPERATION(exit) | OPERATION(wait) | OPERATION(get_pid))
 
