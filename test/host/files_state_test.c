@@ -155,4 +155,81 @@ static void damaged_exports_do_no_harm(void) {
     CHECK(refused > 100 && taken > 100);
 }
 
-SUITE(CASE(makes_take_over_from_each_other), CASE(damaged_exports_do_no_harm));
+/* The root, and three nodes that each row changes. */
+static void exports_that_contradict_themselves(void) {
+    enum { DIRECTORY = FILES_DIRECTORY, FILE_KIND = FILES_FILE };
+    const struct files_state_node root = {.kind = DIRECTORY};
+    const struct files_state_node outer = {.node = 1, .kind = DIRECTORY, .name = "outer"};
+    static const struct {
+        const char *what;
+        bool is_good;
+        struct files_state_node second, third;
+        struct files_state_page pages[2];
+    } rows[] = {
+        {"good", true, {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b"}, {3, 0, FILE_KIND, 0, 2, 0, 5, 0, "c"}, {{1, 3, 0, 0}}},
+        {"below themselves",
+         false,
+         {2, 0, DIRECTORY, 0, 3, 0, 0, 0, "b"},
+         {3, 0, DIRECTORY, 0, 2, 0, 0, 0, "c"},
+         {{0}}},
+        {"below itself", false, {2, 0, DIRECTORY, 0, 2, 0, 0, 0, "b"}, {3, 0, FILE_KIND, 0, 1, 0, 0, 0, "c"}, {{0}}},
+        {"below a file", false, {2, 0, FILE_KIND, 0, 1, 0, 0, 0, "b"}, {3, 0, FILE_KIND, 0, 2, 0, 0, 0, "c"}, {{0}}},
+        {"below a free node",
+         false,
+         {2, 0, DIRECTORY, 0, 9, 0, 0, 0, "b"},
+         {3, 0, FILE_KIND, 0, 2, 0, 0, 0, "c"},
+         {{0}}},
+        {"one name", false, {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b"}, {3, 0, FILE_KIND, 0, 1, 0, 0, 0, "b"}, {{0}}},
+        {"one node", false, {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b"}, {2, 0, FILE_KIND, 0, 1, 0, 0, 0, "c"}, {{0}}},
+        {"two roots", false, {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b"}, {0, 0, DIRECTORY, 0, 0, 0, 0, 0, ""}, {{0}}},
+        {"a name with a slash",
+         false,
+         {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b/"},
+         {3, 0, FILE_KIND, 0, 2, 0, 5, 0, "c"},
+         {{0}}},
+        {"a page twice",
+         false,
+         {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b"},
+         {3, 0, FILE_KIND, 0, 2, 0, 8192, 0, "c"},
+         {{1, 3, 0, 0}, {1, 3, 1, 0}}},
+        {"a part twice",
+         false,
+         {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b"},
+         {3, 0, FILE_KIND, 0, 2, 0, 8192, 0, "c"},
+         {{1, 3, 0, 0}, {2, 3, 0, 0}}},
+        {"behind the end",
+         false,
+         {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b"},
+         {3, 0, FILE_KIND, 0, 2, 0, 4096, 0, "c"},
+         {{1, 3, 1, 0}}},
+        {"of a directory",
+         false,
+         {2, 0, DIRECTORY, 0, 1, 0, 0, 0, "b"},
+         {3, 0, FILE_KIND, 0, 2, 0, 5, 0, "c"},
+         {{1, 2, 0, 0}}},
+    };
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        struct export export = {.bytes = first_bytes, .room_bytes = EXPORT_BYTES};
+        for (uint32_t page = 0; page < 2; page++) /* before their files: records come in any order */
+            if (rows[i / 2].pages[page].page != 0)
+                export_put(&export, FILES_STATE_PAGE, &rows[i / 2].pages[page], sizeof rows[0].pages[0]);
+        export_put(&export, FILES_STATE_NODE, &rows[i / 2].third, sizeof root);
+        export_put(&export, FILES_STATE_NODE, &outer, sizeof root);
+        export_put(&export, FILES_STATE_NODE, &rows[i / 2].second, sizeof root);
+        export_put(&export, FILES_STATE_NODE, &root, sizeof root);
+        const char *reason = sides[i % 2]->import(NULL, memory, PAGES_MAX, &export);
+        if (!CHECK(rows[i / 2].is_good ? reason == NULL : reason != NULL && strcmp(reason, FILES_STATE_DAMAGED) == 0))
+            printf("#   %s: %s\n", rows[i / 2].what, reason != NULL ? reason : "taken over");
+    }
+}
+
+static void exports_without_a_root(void) {
+    struct export export = {.bytes = first_bytes, .room_bytes = EXPORT_BYTES};
+    const struct files_state_node free_node = {.node = 1, .generation = 1};
+    export_put(&export, FILES_STATE_NODE, &free_node, sizeof free_node);
+    for (size_t i = 0; i < 2; i++)
+        CHECK_TEXT(sides[i]->import(NULL, memory, PAGES_MAX, &export), FILES_STATE_DAMAGED);
+}
+
+SUITE(CASE(makes_take_over_from_each_other), CASE(damaged_exports_do_no_harm), CASE(exports_that_contradict_themselves),
+      CASE(exports_without_a_root));
