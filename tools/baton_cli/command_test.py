@@ -111,7 +111,9 @@ def run(options: argparse.Namespace) -> int:
     if options.matrix:
         suites += ["--suite", target]
     targets: build.Targets = [target] if options.matrix else None
-    if options.names and not options.matrix:
+    if options.list:
+        targets = ["build.ninja"]  # the tests' names, as the sources have them
+    elif options.names and not options.matrix:
         targets = functools.partial(needed_by, options.names)
     with build.ready(paths.BUILD, targets):
         if options.list:
