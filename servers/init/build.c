@@ -343,30 +343,30 @@ static bool take_memory(struct child *child, struct world *world) {
     child->pool = world_make_pool(world, child->program->pool_pages);
     if (child->pool == 0 || !world_take(world, 1, &child->message))
         return report(child, "pool", P_NO_MEMORY);
-    uint64_t keep_pages = child->program->keep_pages;
-    if (keep_pages != 0 && (!world_take(world, keep_pages, &child->keep)))
+    if (child->program->keep_pages != 0 && !world_take(world, child->program->keep_pages, &child->keep))
         return report(child, "keep", P_NO_MEMORY);
     return clear_page(child, "message page", &child->message) &&
-           (keep_pages == 0 || clear_page(child, "keep", &child->keep));
+           (child->keep.page_count == 0 || clear_page(child, "keep", &child->keep));
 }
 
 bool child_take_kept(const struct child *child, struct world *world, struct memory_run *ret_run) {
     bool taken = world->source.take(&world->source, child->keep.page_count, ret_run);
-    if (taken && ret_run->page_count == child->keep.page_count && clear_page(child, "keep", ret_run))
-        return true;
-    if (taken)
+    bool fits = taken && ret_run->page_count == child->keep.page_count;
+    for (uint64_t i = 0; fits && i < ret_run->page_count; i++) /* others have used it */
+        fits = clear_page(child, "keep", &(struct memory_run){ret_run->memory, ret_run->offset_pages + i, 1});
+    if (taken && !fits)
         world->source.give_back(&world->source, ret_run);
-    *ret_run = (struct memory_run){0};
-    return false;
+    if (!fits)
+        *ret_run = (struct memory_run){0};
+    return fits;
 }
 
 void child_drop_export(struct child *child, struct world *world) {
     if (child->export.page_count == 0)
         return;
-    for (uint64_t done = 0; child->space != 0 && done < child->export.page_count; done += MAP_PAGES_MAX) {
-        uint64_t count = smaller(child->export.page_count - done, MAP_PAGES_MAX);
-        (void)sys_space_unmap(child->space, EXPORT_AT + done * PAGE_BYTES, count); /* can't fail: they are mapped */
-    }
+    for (uint64_t done = 0; child->space != 0 && done < child->export.page_count; done += MAP_PAGES_MAX)
+        (void)sys_space_unmap(child->space, EXPORT_AT + done * PAGE_BYTES, /* can't fail: they are mapped */
+                              smaller(child->export.page_count - done, MAP_PAGES_MAX));
     world->source.give_back(&world->source, &child->export);
     child->export = (struct memory_run){0};
     child->export_form = child->export_bytes = 0;

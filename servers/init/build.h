@@ -84,8 +84,8 @@ bool child_write_head(struct child *child, const struct world *world, const stru
                       enum keep_trial trial);
 
 /*
- * Take memory for an export, or for a second state: as much as the child keeps, in one run. False: there is none, and
- * *ret_run has no pages.
+ * Take memory for an export, or for a second state: as much as the child keeps, in one run, all zero. False: there is
+ * none, and *ret_run has no pages.
  */
 bool child_take_kept(const struct child *child, struct world *world, struct memory_run *ret_run);
 

@@ -331,7 +331,7 @@ static bool import_state(void) {
 static uint64_t start(void) {
     cap_t events = program_need("events");
     endpoint = program_need("serve");
-    if (keep_generation() == 1 || (keep_head()->layout == 0 && keep_head()->export_form != 0)) /* new memory */
+    if (keep_generation() == 1)
         *fate = (struct mortal_fate){0};
     die_if_due(&fate->starts[MORTAL_START_FIRST]);
     if (fate->starts[MORTAL_START_HANGS] != 0) {
