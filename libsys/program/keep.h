@@ -23,6 +23,9 @@
 /* Names a form of kept state: whose it is, by three letters, and its version, from 1 on. Never 0. */
 #define KEEP_LAYOUT(a, b, c, version) ((uint64_t)(a) << 48 | (uint64_t)(b) << 40 | (uint64_t)(c) << 32 | (version))
 
+/* The layout that server_init() writes for a program that does not call server_keep(). */
+#define KEEP_NOTHING UINT64_MAX
+
 /* What a program is started for while it is swapped in (docs/swap.md). */
 enum keep_trial {
     KEEP_SETTLED = 0, /* it answers for the state */
@@ -72,4 +75,11 @@ static inline void keep_decide(struct keep_head *head, bool follows) {
     if (head->is_foreign || head->trial == KEEP_EXPORT) /* its program does not export */
         keep_refuse(KEEP_OTHER_FORM);
     keep_accept(head);
+}
+
+/* For a program that keeps no state although it could: it can't come back, nor take over from one that keeps. */
+static inline void keep_nothing(struct keep_head *head) {
+    if (head->trial != KEEP_SETTLED)
+        keep_refuse("the new program keeps no state");
+    head->layout = KEEP_NOTHING;
 }

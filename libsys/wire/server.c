@@ -160,10 +160,11 @@ static bool begin(struct server *server, bool replaces) {
 
 uint32_t server_init(struct server *server, cap_t endpoint, const struct protocol *protocol) {
     struct keep_head *head = server->journal.notes != NULL ? keep_head() : NULL;
-    if (head == NULL && program_cap_size("keep") != 0 && keep_head()->trial != KEEP_SETTLED)
-        keep_refuse("the new program keeps no state");
-    if (head == NULL)
+    if (head == NULL) {
+        if (program_cap_size("keep") != 0)
+            keep_nothing(keep_head());
         *server = (struct server){0};
+    }
     served = server;
     server->endpoint = endpoint;
     server->protocol = protocol;

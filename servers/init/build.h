@@ -95,5 +95,10 @@ void child_drop_export(struct child *child, struct world *world);
 /* A word of the program's kept memory; 0 if it has none. */
 uint64_t child_kept_word(const struct child *child, const struct world *world, uint64_t offset_bytes);
 
+/* Does the program say that it keeps no state? Then nothing can take its place, and nobody knows what it has heard. */
+static inline bool child_keeps_nothing(const struct child *child, const struct world *world) {
+    return child_kept_word(child, world, offsetof(struct keep_head, layout)) == KEEP_NOTHING;
+}
+
 /* Start a program that was built. False: the kernel refuses, and the log says why. */
 bool child_start(const struct child *child);

@@ -106,7 +106,10 @@ void recovery_of(struct child *child, enum init_end end, const struct thread_reg
     child->dead = *dead;
     if (end != INIT_REQUESTED)
         swap_take_back(child, now_ns);
-    if (child->program->restart.limit == 0 || child->state == INIT_GONE) {
+    bool keeps_nothing = child_keeps_nothing(child, &the_world);
+    if (keeps_nothing)
+        log_print("init: %s: %s keeps no state: nothing can take its place", child->program->name, child->path);
+    if (child->program->restart.limit == 0 || child->state == INIT_GONE || keeps_nothing) {
         be_gone(child);
         return;
     }
@@ -134,7 +137,7 @@ static void stop(const struct child *child, struct thread_registers *ret_dead) {
 
 uint32_t recovery_request(struct child *child) {
     struct thread_registers dead;
-    if (child->program->restart.limit == 0)
+    if (child->program->restart.limit == 0 || child_keeps_nothing(child, &the_world))
         return P_OPERATION;
     if (child->state != INIT_RUNNING || swap_concerns(child))
         return P_BUSY;
@@ -152,14 +155,16 @@ uint32_t recovery_request(struct child *child) {
 /*
  * A program that takes no message is not to blame for time in which it could not run: others may have had the CPU, or
  * the whole machine may have stood still. So time counts as its own only if it waited for something else than a
- * message, or had the CPU, and at most half a heartbeat for each look.
+ * message, or had the CPU, and at most half a heartbeat for each look. Of one that keeps no state nothing tells which
+ * messages it has taken: it may have waited for another server at each look by chance, so only the CPU's time counts.
  */
 static void look_at(struct child *child, uint64_t now_ns) {
     uint64_t heard = child_kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
     uint64_t heartbeat_ns = child->program->heartbeat_ms * NS_PER_MS;
     const struct thread_state state = state_of(child);
     bool could_run = state.run_state == THREAD_READY || state.run_state == THREAD_RUNNING;
-    uint64_t passed_ns = could_run ? state.cpu_time_ns - child->used_ns : now_ns - child->looked_ns;
+    uint64_t waited_ns = child_keeps_nothing(child, &the_world) ? 0 : now_ns - child->looked_ns;
+    uint64_t passed_ns = could_run ? state.cpu_time_ns - child->used_ns : waited_ns;
     child->looked_ns = now_ns;
     child->used_ns = state.cpu_time_ns;
     child->silent_ns += smaller(passed_ns, heartbeat_ns / 2);

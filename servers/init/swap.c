@@ -102,6 +102,9 @@ uint32_t swap_begin(struct child *child, const char *path, const char **ret_reas
     *ret_reason = "its entry in the manifest has no `restart`";
     if (child->program->restart.limit == 0)
         return P_OPERATION;
+    *ret_reason = "it keeps no state that another program could use";
+    if (child_keeps_nothing(child, &the_world))
+        return P_OPERATION;
     *ret_reason = swap.stage != SWAP_NONE ? "another swap is under way" : "it does not run";
     if (child->state != INIT_RUNNING || swap.stage != SWAP_NONE)
         return P_BUSY;

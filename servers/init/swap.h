@@ -11,8 +11,8 @@
 
 /*
  * Begin to swap a program. Errors, each with its reason in *ret_reason: P_NOT_FOUND there is no such file; P_OPERATION
- * the program's manifest has no `restart`; P_BUSY it does not run, or a swap is under way; P_IMAGE the new program
- * can't be built, and the log says why.
+ * the program's manifest has no `restart`, or it keeps no state; P_BUSY it does not run, or a swap is under way;
+ * P_IMAGE the new program can't be built, and the log says why.
  */
 MUST_USE uint32_t swap_begin(struct child *child, const char *path, const char **ret_reason);
 

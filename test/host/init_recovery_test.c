@@ -205,6 +205,30 @@ static void one_that_cannot_run_does_not_hang(void) {
     CHECK(seen[0].stops == 1 && a->end == INIT_HUNG);
 }
 
+/* Nothing tells whether it takes messages. It may well wait for another server at each look, but not loop. */
+static void one_that_keeps_nothing_hangs_if_it_loops(void) {
+    begin("", 1, three, 800);
+    keeps_nothing = true;
+    run_state[0] = THREAD_IN_CALL;
+    for (uint32_t i = 0; i < 100; i++)
+        tick();
+    CHECK_EQUAL(seen[0].stops, 0);
+    run_state[0] = THREAD_READY;
+    for (uint32_t i = 0; i < 3; i++)
+        tick();
+    CHECK(seen[0].stops == 1 && a->end == INIT_HUNG);
+}
+
+/* Its successor would know nothing of what it held, and be no use to anybody: it would end as often as it may. */
+static void one_that_keeps_nothing_does_not_come_back(void) {
+    begin("", 1, three, 0);
+    keeps_nothing = true;
+    CHECK_EQUAL(recovery_request(a), P_OPERATION);
+    CHECK(seen[0].stops == 0 && a->state == INIT_RUNNING);
+    recovery_of(a, INIT_FAULT, &fault);
+    CHECK(a->state == INIT_GONE && seen[0].builds == 0 && seen[0].gone_builds == 1 && a->restart_count == 0);
+}
+
 /* A successor has all of its time, although it has heard nothing yet, and other programs are judged by their own. */
 static void a_program_that_has_just_begun_does_not_hang(void) {
     begin("", 2, (struct manifest_restart){.limit = 9, .window_ms = 100000, .backoff_ms = 900}, 800);
@@ -270,5 +294,6 @@ SUITE(CASE(deletions_are_not_interrupted), CASE(a_program_comes_back_so_often),
       CASE(a_program_comes_back_after_a_while), CASE(a_program_without_a_rule_is_gone),
       CASE(what_cannot_be_built_is_gone), CASE(a_vital_program_switches_off_when_it_is_gone),
       CASE(a_program_that_takes_no_message_is_ended), CASE(a_busy_program_is_left_alone),
-      CASE(one_that_cannot_run_does_not_hang), CASE(a_program_that_has_just_begun_does_not_hang),
+      CASE(one_that_cannot_run_does_not_hang), CASE(one_that_keeps_nothing_hangs_if_it_loops),
+      CASE(one_that_keeps_nothing_does_not_come_back), CASE(a_program_that_has_just_begun_does_not_hang),
       CASE(one_that_always_hangs_is_gone), CASE(a_program_that_is_swapped));

@@ -189,6 +189,9 @@ static void swaps_that_are_refused(void) {
     entry.restart.limit = 0;
     CHECK_EQUAL(swap_to("bin/new"), P_OPERATION);
     entry.restart.limit = 3;
+    machine.head.layout = KEEP_NOTHING;
+    CHECK_EQUAL(swap_to("bin/new"), P_OPERATION);
+    machine.head.layout = 1;
     CHECK_EQUAL(call_count, 0);
     CHECK_EQUAL(swap_to("bin/new"), OK);
     CHECK_EQUAL(swap_to("bin/new"), P_BUSY);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/abi/system.h"
+#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/text/number.h"
@@ -26,7 +27,7 @@ cap_t deleted[8];
 uint32_t deleted_count;
 bool build_fails, gone_build_fails, start_fails;
 uint64_t heard[MANIFEST_PROGRAMS_MAX], run_state[MANIFEST_PROGRAMS_MAX];
-bool is_starved;
+bool is_starved, keeps_nothing;
 uint64_t cpu_time_ns;
 uint64_t dead_rax;
 const struct child *swapped;
@@ -53,8 +54,9 @@ bool child_start(const struct child *child) {
 }
 
 uint64_t child_kept_word(const struct child *child, const struct world *world, uint64_t offset_bytes) {
-    (void)world, (void)offset_bytes;
-    return heard[place_of(child)];
+    (void)world;
+    return offset_bytes == offsetof(struct keep_head, layout) ? (keeps_nothing ? KEEP_NOTHING : 1)
+                                                              : heard[place_of(child)];
 }
 
 cap_t world_object(struct world *world, const char *name, enum object_type type) {
@@ -156,7 +158,7 @@ void begin(const char *command, uint32_t count, struct manifest_restart rule, ui
     memset(heard, 0, sizeof heard);
     memset(the_children, 0, sizeof the_children);
     memset(&the_manifest, 0, sizeof the_manifest);
-    is_starved = false;
+    is_starved = keeps_nothing = false;
     dead_rax = resume_count = 0;
     power_offs = revoked_count = deleted_count = taken_back = 0;
     swapped = NULL;

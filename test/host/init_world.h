@@ -25,7 +25,8 @@ extern uint32_t deleted_count;
 /* What happens next. */
 extern bool build_fails, gone_build_fails, start_fails;
 extern uint64_t heard[MANIFEST_PROGRAMS_MAX], run_state[MANIFEST_PROGRAMS_MAX];
-extern bool is_starved; /* other programs have the CPU */
+extern bool is_starved;    /* other programs have the CPU */
+extern bool keeps_nothing; /* no program has a state, nor says what it has heard */
 extern uint64_t cpu_time_ns;
 extern uint64_t dead_rax; /* of a program that is stopped */
 

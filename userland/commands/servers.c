@@ -77,7 +77,7 @@ static int restart(const char *name) {
     case P_NOT_FOUND:
         return command_complain("servers", "%s: no such server", name);
     case P_OPERATION:
-        return command_complain("servers", "%s: its entry in the manifest has no `restart`", name);
+        return command_complain("servers", "%s: no `restart` in its manifest's entry, or it keeps no state", name);
     default:
         return command_complain("servers", "%s: %s", name, status_text(status));
     }
