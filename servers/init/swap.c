@@ -256,7 +256,7 @@ static void read_no(char *no) {
 }
 
 /* Has the new program said yes? From then on it may have changed the state, so the old one can't go on. */
-static bool has_accepted(void) { return kept_word(offsetof(struct keep_head, trial)) == 0; }
+static bool has_accepted(void) { return kept_word(offsetof(struct keep_head, trial)) == KEEP_SETTLED; }
 
 /* The old program goes on: the one that tried has ended without saying yes. silent: the reason if it gave none. */
 static void fail(const char *silent) {
