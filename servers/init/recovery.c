@@ -156,15 +156,14 @@ uint32_t recovery_request(struct child *child) {
  * A program that takes no message is not to blame for time in which it could not run: others may have had the CPU, or
  * the whole machine may have stood still. So time counts as its own only if it waited for something else than a
  * message, or had the CPU, and at most half a heartbeat for each look. Of one that keeps no state nothing tells which
- * messages it has taken: it may have waited for another server at each look by chance, so only the CPU's time counts.
+ * messages it has taken. A busy one would look as if it hung, so it is not watched.
  */
 static void look_at(struct child *child, uint64_t now_ns) {
     uint64_t heard = child_kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
     uint64_t heartbeat_ns = child->program->heartbeat_ms * NS_PER_MS;
     const struct thread_state state = state_of(child);
     bool could_run = state.run_state == THREAD_READY || state.run_state == THREAD_RUNNING;
-    uint64_t waited_ns = child_keeps_nothing(child, &the_world) ? 0 : now_ns - child->looked_ns;
-    uint64_t passed_ns = could_run ? state.cpu_time_ns - child->used_ns : waited_ns;
+    uint64_t passed_ns = could_run ? state.cpu_time_ns - child->used_ns : now_ns - child->looked_ns;
     child->looked_ns = now_ns;
     child->used_ns = state.cpu_time_ns;
     child->silent_ns += smaller(passed_ns, heartbeat_ns / 2);
@@ -172,7 +171,7 @@ static void look_at(struct child *child, uint64_t now_ns) {
         child->heard = heard;
         child->silent_ns = 0;
     }
-    if (child->silent_ns < heartbeat_ns)
+    if (child->silent_ns < heartbeat_ns || child_keeps_nothing(child, &the_world))
         return;
     child->fault = (struct fault_message){0};
     stop(child, &child->fault.registers);

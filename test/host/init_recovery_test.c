@@ -205,8 +205,8 @@ static void one_that_cannot_run_does_not_hang(void) {
     CHECK(seen[0].stops == 1 && a->end == INIT_HUNG);
 }
 
-/* Nothing tells whether it takes messages. It may well wait for another server at each look, but not loop. */
-static void one_that_keeps_nothing_hangs_if_it_loops(void) {
+/* Nothing tells whether it takes messages: it may be busy, and wait for another server at each look by chance. */
+static void one_that_keeps_nothing_is_not_watched(void) {
     begin("", 1, three, 800);
     keeps_nothing = true;
     run_state[0] = THREAD_IN_CALL;
@@ -214,9 +214,9 @@ static void one_that_keeps_nothing_hangs_if_it_loops(void) {
         tick();
     CHECK_EQUAL(seen[0].stops, 0);
     run_state[0] = THREAD_READY;
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 100; i++)
         tick();
-    CHECK(seen[0].stops == 1 && a->end == INIT_HUNG);
+    CHECK_EQUAL(seen[0].stops, 0);
 }
 
 /* Its successor would know nothing of what it held, and be no use to anybody: it would end as often as it may. */
@@ -294,6 +294,6 @@ SUITE(CASE(deletions_are_not_interrupted), CASE(a_program_comes_back_so_often),
       CASE(a_program_comes_back_after_a_while), CASE(a_program_without_a_rule_is_gone),
       CASE(what_cannot_be_built_is_gone), CASE(a_vital_program_switches_off_when_it_is_gone),
       CASE(a_program_that_takes_no_message_is_ended), CASE(a_busy_program_is_left_alone),
-      CASE(one_that_cannot_run_does_not_hang), CASE(one_that_keeps_nothing_hangs_if_it_loops),
+      CASE(one_that_cannot_run_does_not_hang), CASE(one_that_keeps_nothing_is_not_watched),
       CASE(one_that_keeps_nothing_does_not_come_back), CASE(a_program_that_has_just_begun_does_not_hang),
       CASE(one_that_always_hangs_is_gone), CASE(a_program_that_is_swapped));
