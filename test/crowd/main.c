@@ -11,6 +11,7 @@
 
 #define MANY 100U               /* processes while servers are swapped */
 #define SOME 20U                /* ... and while the process server dies */
+#define TIMERS_MAX 8U           /* in all runs that die at each message: a run has one or two messages of the timer */
 #define DEATHS STORM_EVENTS_MAX /* in a run, far from each other */
 _Static_assert((MANY <= CROWD_MAX) & (SOME <= MANY), "there are so many places");
 
@@ -140,7 +141,8 @@ static void dies_behind_each_kernel_call(void) { dies_at_each(STORM_DIE, 1, effe
 
 /*
  * The call fails, or the process that faulted is lost, and its parent is told. All others end as ever. Only a handler's
- * return does not show: libsys takes another way if its call fails.
+ * return does not show: libsys takes another way if its call fails. Nor does the timer's message, for which nobody
+ * waits: the next one does its work.
  */
 static void dies_again_and_again_at_each_message(void) {
     uint64_t failed = 0, lost = 0, silent = 0, before = entry_of("process").restart_count;
@@ -161,7 +163,7 @@ static void dies_again_and_again_at_each_message(void) {
     }
     CHECK_EQUAL(entry_of("process").restart_count - before, came * SERVER_TRIES_MAX);
     CHECK(failed > SOME && lost > SOME);
-    CHECK(silent <= SOME / CROWD_ROLES * CROWD_SIGNALS);
+    CHECK(silent <= SOME / CROWD_ROLES * CROWD_SIGNALS + TIMERS_MAX);
     test_print("# at %lu messages, %lu calls failed, %lu processes lost\n", came, failed, lost);
 }
 
