@@ -63,3 +63,14 @@ uint32_t ram_take_page(struct ram_tree *tree) {
         memset(ram_page_at(tree, page), 0, RAM_PAGE_BYTES);
     return page;
 }
+
+bool ram_file_node(const struct ram_tree *tree, uint64_t number, uint32_t *ret_node) {
+    uint32_t node = (uint32_t)RAM_NUMBER_NODE(number);
+    if (node >= RAM_NODES_MAX)
+        return false;
+    struct ram_stat found = ram_stat(tree, node);
+    if (found.kind != FILES_FILE || found.name[0] == '\0' || ram_file_number(tree, node) != number)
+        return false;
+    *ret_node = node;
+    return true;
+}

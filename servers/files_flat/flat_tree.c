@@ -266,15 +266,6 @@ uint64_t ram_file_number(const struct ram_tree *tree, uint32_t node) {
     return RAM_NUMBER(tree->own.nodes[node].generation, node);
 }
 
-bool ram_file_node(const struct ram_tree *tree, uint64_t number, uint32_t *ret_node) {
-    uint64_t node = RAM_NUMBER_NODE(number);
-    if (node >= RAM_NODES_MAX || tree->own.nodes[node].kind != FILES_FILE || tree->own.nodes[node].name[0] == '\0' ||
-        ram_file_number(tree, (uint32_t)node) != number)
-        return false;
-    *ret_node = (uint32_t)node;
-    return true;
-}
-
 uint32_t ram_child(const struct ram_tree *tree, uint32_t directory, uint64_t index, uint32_t *ret_node) {
     uint32_t first = lower_bound(tree, (struct flat_key){directory, "", 0});
     if (index >= tree->own.name_count - first)
