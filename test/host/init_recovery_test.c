@@ -219,7 +219,7 @@ static void one_that_keeps_nothing_is_not_watched(void) {
     CHECK_EQUAL(seen[0].stops, 0);
 }
 
-/* Its successor would know nothing of what it held, and be no use to anybody: it would end as often as it may. */
+/* Its successor would find a full table, and end at each start. */
 static void one_that_keeps_nothing_does_not_come_back(void) {
     begin("", 1, three, 0);
     keeps_nothing = true;
