@@ -214,7 +214,7 @@ static bool enter_next(const char *path, enum swap_stage stage, enum keep_trial 
 static void begin_export(void) {
     struct child *child = swap.child;
     if (!child_take_kept(child, &the_world, &child->export)) {
-        go_back("there is no memory to export its state");
+        go_back("its state has another form; there is no memory to export it");
         return;
     }
     child->export_bytes = child->export.page_count * PAGE_BYTES;
