@@ -43,6 +43,10 @@ const char *fault_text(uint64_t kind) {
     return "unknown fault";
 }
 
+bool fault_is_return(const struct fault_message *fault) {
+    return fault->kind == FAULT_INSTRUCTION && fault->registers.rax == PROGRAM_ENDED;
+}
+
 static const char *access_text(uint64_t access) {
     if ((access & FAULT_ACCESS_FETCH) != 0)
         return "execute";
@@ -69,7 +73,7 @@ void fault_log(const char *name, const struct fault_message *fault, uaddr_t stac
     const struct thread_registers *r = &fault->registers;
     if (why == NULL)
         why = (fault->access & FAULT_ACCESS_PRESENT) != 0 ? "its rights forbid it" : "nothing is mapped there";
-    if (fault->kind == FAULT_INSTRUCTION && r->rax == PROGRAM_ENDED) {
+    if (fault_is_return(fault)) {
         log_print("%s: main returned %d", name, (int)r->rdi);
         return;
     }

@@ -17,6 +17,9 @@ uint64_t fault_signal(uint64_t kind);
 /* "page fault", "undefined instruction", ... */
 const char *fault_text(uint64_t kind);
 
+/* Is this no mistake, but how a server ends whose main returned? */
+bool fault_is_return(const struct fault_message *fault);
+
 /*
  * A report in the kernel's log; make the calls in this order. `name` is the faulted program. `./baton run` adds
  * functions and lines to the report (tools/evidence/faults.py), so its form is fixed.

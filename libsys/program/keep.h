@@ -20,8 +20,15 @@
 #define KEEP_NO_MAX 64U
 #define KEEP_OTHER_FORM "its state has another form than that of the program before"
 
-/* Names a form of kept state: whose it is, by three letters, and its version, from 1 on. Never 0. */
+/* Names a form of kept state: whose it is, by three letters, and its version, 1 to 255. Never 0. */
 #define KEEP_LAYOUT(a, b, c, version) ((uint64_t)(a) << 48 | (uint64_t)(b) << 40 | (uint64_t)(c) << 32 | (version))
+
+/*
+ * A layout with the size of its state, as keep_head.layout has it: a structure that has grown is another layout, even
+ * if nobody thought of the version.
+ */
+static inline uint64_t keep_sized_layout(uint64_t layout, uint64_t bytes) { return layout | bytes << 8; }
+_Static_assert(KEEP_PAGES_MAX *PAGE_BYTES <= (uint64_t)1 << 24, "a size fits below a layout's letters");
 
 /* The layout that server_init() writes for a program that does not call server_keep(). */
 #define KEEP_NOTHING UINT64_MAX
@@ -35,7 +42,7 @@ enum keep_trial {
 
 struct keep_head {
     uint64_t generation;          /* 1: the first program; all else is zero then */
-    uint64_t layout;              /* which state lies here, as the server names it; 0: none yet */
+    uint64_t layout;              /* which state lies here: keep_sized_layout(); 0: none yet */
     uint64_t recovered;           /* the last program that has done with `dead`; init leaves that alone until then */
     uint64_t slots_end;           /* capabilities that programs made lie below this slot (slots_keep()) */
     uint64_t trial;               /* enum keep_trial; the program writes KEEP_SETTLED to say yes */
@@ -48,6 +55,11 @@ struct keep_head {
 };
 
 static inline struct keep_head *keep_head(void) { return (struct keep_head *)KEEP_AT; }
+
+/* Does a state of this layout and size lie here? For what has to be known before server_keep() is called. */
+static inline bool keep_is_there(uint64_t layout, uint64_t bytes) {
+    return keep_head()->layout == keep_sized_layout(layout, bytes);
+}
 
 /* Which program this is, from 1 on. */
 static inline uint64_t keep_generation(void) { return keep_head()->generation; }
@@ -77,9 +89,14 @@ static inline void keep_decide(struct keep_head *head, bool follows) {
     keep_accept(head);
 }
 
-/* For a program that keeps no state although it could: it can't come back, nor take over from one that keeps. */
-static inline void keep_nothing(struct keep_head *head) {
+/* For a program that can use no state: on trial it says no. */
+static inline void keep_refuse_trial(const struct keep_head *head) {
     if (head->trial != KEEP_SETTLED)
         keep_refuse("the new program keeps no state");
+}
+
+/* For a program that keeps no state although it could: it can't come back, nor take over from one that keeps. */
+static inline void keep_nothing(struct keep_head *head) {
+    keep_refuse_trial(head);
     head->layout = KEEP_NOTHING;
 }

@@ -44,7 +44,7 @@ struct init_list_reply {
     uint64_t state; /* enum init_state */
     uint64_t end;   /* enum init_end */
     uint64_t restart_count;
-    uint64_t fault;   /* enum fault_kind of the last fault; 0: none */
+    uint64_t fault;   /* enum fault_kind of the last fault; 0: none, or its main returned */
     uint64_t address; /* address of a page fault */
     uint64_t rip;     /* address of the faulting instruction */
     uint64_t priority;
@@ -69,8 +69,8 @@ struct init_read_log_reply {
 
 /*
  * End a server and start it again, where its clients do not see it if it keeps its state (docs/recovery.md). Errors:
- * P_NOT_FOUND no server of this name; P_OPERATION its manifest does not allow it; P_BUSY it has ended already, or is at
- * a call that must not be interrupted: ask again a little later.
+ * P_NOT_FOUND no server of this name; P_GONE it has ended for good; P_OPERATION its manifest does not allow it; P_BUSY
+ * it is about to come back, is being swapped, or is at a call that must not be interrupted: ask again a little later.
  */
 struct init_restart_request {
     char name[INIT_NAME_MAX]; /* zero-terminated */

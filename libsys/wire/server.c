@@ -42,6 +42,7 @@ bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
     struct keep_head *head = keep_head();
     uint64_t size_bytes = program_need_size("keep", KEEP_STATE_AT - KEEP_AT + bytes + JOURNAL_BYTES);
     uint8_t *notes = (uint8_t *)(KEEP_AT + size_bytes - JOURNAL_BYTES);
+    layout = keep_sized_layout(layout, bytes);
     journal = &server->journal;
     slots_keep(&program.slots, &head->slots_end);
     bool follows = head->layout == layout;

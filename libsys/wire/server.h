@@ -79,10 +79,10 @@ struct server {
 /*
  * For a server whose memory outlives it: *server lies at KEEP_STATE_AT, with `bytes` of the server's state from there
  * on. Call it first. layout: KEEP_LAYOUT() for this form of the state; its version changes when the state's meaning
- * does. True: the state is that of the program before, as its last whole change left it. Then the server computes what
- * it does not keep, and names the slots it holds by slot_claim(), before it takes any. False: all is zero. If there was
- * a state of another layout, it is lost: whoever waited for an answer gets P_LOST. A program that is to be swapped in
- * (docs/swap.md) says no to such a state and ends here.
+ * does. A state of another size is another layout. True: the state is that of the program before, as its last whole
+ * change left it. Then the server computes what it does not keep, and names the slots it holds by slot_claim(), before
+ * it takes any. False: all is zero. If there was a state of another layout, it is lost: whoever waited for an answer
+ * gets P_LOST. A program that is to be swapped in (docs/swap.md) says no to such a state and ends here.
  */
 MUST_USE bool server_keep(struct server *server, uint64_t layout, size_t bytes);
 

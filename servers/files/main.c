@@ -84,16 +84,16 @@ static bool start(uint64_t volume_bytes) {
     if (memory_bytes > RAM_PAGES_MAX * (uint64_t)PAGE_BYTES)
         memory_bytes = RAM_PAGES_MAX * (uint64_t)PAGE_BYTES;
     uint32_t page_count = (uint32_t)(memory_bytes / PAGE_BYTES);
-    if (head->trial == KEEP_SETTLED && head->layout != SERVE_LAYOUT &&
-        (sys_cap_query(served.copies.memory).value & QUERY_DERIVED) != 0) {
+    bool is_there = keep_is_there(SERVE_LAYOUT, sizeof *kept);
+    if (head->trial == KEEP_SETTLED && !is_there && (sys_cap_query(served.copies.memory).value & QUERY_DERIVED) != 0) {
         log_print("files: programs may use pages of a state that is lost: there is no `" SERVE_MOUNT "`");
         served.copies.memory = 0; /* copies are derived from it, and nothing tells which pages they have */
     }
-    if (head->layout == SERVE_LAYOUT)
+    if (is_there)
         images_end_trial(&served.copies);
     if (!map_content(volume_bytes, memory_bytes))
         return false;
-    if (export_is_wanted() && head->layout == SERVE_LAYOUT)
+    if (export_is_wanted() && is_there)
         export_state();
     if (!server_keep(&kept->server, SERVE_LAYOUT, sizeof *kept)) {
         if (!begin(head->generation, volume_bytes))

@@ -2,6 +2,7 @@
  * Stands in for a server that does not come back: everybody who calls it is told that it is gone. init puts this
  * program in its place, with its thread and its table.
  */
+#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/wire/message.h"
 #include "libsys/wire/protocol.h"
@@ -21,6 +22,8 @@ int main(int argc, char **argv, char **envp) {
     (void)envp;
     cap_t serve = program_need("serve");
     uint64_t badge;
+    if (program_cap_size("keep") != 0)
+        keep_refuse_trial(keep_head()); /* its server is not gone: somebody swaps this program in by hand */
     empty_table();
     for (;;) {
         struct message message = gone;

@@ -11,7 +11,8 @@
 #include "libsys/text/format.h"
 #include "libsys/text/number.h"
 #include "libsys/text/string.h"
-#include "libsys/wire/status_text.h"
+#include "servers/init/kept.h"
+#include "servers/init/report.h"
 
 #define NOTES_BYTES 24576U /* of all programs: BOOT_RANGES_MAX sizes of memory, and all else that they are given */
 
@@ -22,18 +23,13 @@ struct child the_children[MANIFEST_PROGRAMS_MAX];
 static char notes[NOTES_BYTES];
 static uint64_t notes_bytes; /* in use: each program's notes lie behind those of the one before */
 
-static bool report(const struct child *child, const char *what, uint64_t status) {
-    log_print("init: %s: %s: %s", child->program->name, what, status_text(status));
-    return false;
-}
-
 /* Write a note's text from byte `at` on. False: it does not fit behind the other notes, and the log says so. */
 FORMAT_LIKE(3, 0)
 static bool note_from(const struct child *child, uint64_t at, const char *format, va_list arguments) {
     size_t room = NOTES_BYTES - at;
     size_t length = format_into_list(notes + at, room, format, arguments);
     if (length >= room)
-        return report(child, "environment", E_LIMIT);
+        return report_failure(child, "environment", E_LIMIT);
     notes_bytes = at + length + 1;
     return true;
 }
@@ -59,10 +55,10 @@ FORMAT_LIKE(2, 3) static bool note_more(const struct child *child, const char *f
 /* Put a capability of init's into the program's table: moved if it was made for the program, else copied. */
 static bool move_cap(const struct child *child, const char *name, cap_t *next, cap_t source) {
     if (source == 0)
-        return report(child, name, P_NO_MEMORY);
+        return report_failure(child, name, P_NO_MEMORY);
     struct result result = sys_cap_move(child->table, *next, source);
     if (result.status != OK)
-        return report(child, name, result.status);
+        return report_failure(child, name, result.status);
     slot_free(source);
     (*next)++;
     return true;
@@ -75,10 +71,10 @@ static bool install_moved(struct child *child, const char *name, cap_t *next, ca
 static bool install_copy(struct child *child, const char *name, cap_t *next, cap_t source, uint64_t rights,
                          uint64_t badge) {
     if (source == 0)
-        return report(child, name, P_NO_MEMORY);
+        return report_failure(child, name, P_NO_MEMORY);
     struct result result = sys_cap_copy(child->table, *next, source, rights, badge);
     if (result.status != OK)
-        return report(child, name, result.status);
+        return report_failure(child, name, result.status);
     return note(child, "cap:%s=%lu", name, (*next)++);
 }
 
@@ -115,13 +111,13 @@ static bool install_rest(struct child *child, const struct manifest_cap *cap, st
             !note_more(child, ",%lu", run.page_count))
             return false;
     }
-    return *next > first || report(child, cap->name, P_NO_MEMORY);
+    return *next > first || report_failure(child, cap->name, P_NO_MEMORY);
 }
 
 static bool install_memory(struct child *child, const struct manifest_cap *cap, struct world *world, cap_t *next) {
     struct memory_run run;
     if (!world_take(world, cap->count, &run))
-        return report(child, cap->name, P_NO_MEMORY);
+        return report_failure(child, cap->name, P_NO_MEMORY);
     return install_moved(child, cap->name, next, world_derive(&run, RIGHTS_ALL)) &&
            note(child, "size:%s=%lu", cap->name, run.page_count * (uint64_t)PAGE_BYTES);
 }
@@ -141,7 +137,7 @@ static bool install_irq(struct child *child, const struct manifest_cap *cap, cap
     if (result.status == OK)
         return note(child, "cap:%s=%lu", cap->name, (*next)++);
     if (result.status != E_ARG)
-        return report(child, cap->name, result.status);
+        return report_failure(child, cap->name, result.status);
     log_print("init: %s: %s: this machine has no interrupt line %lu", child->program->name, cap->name, cap->first);
     return false;
 }
@@ -149,14 +145,14 @@ static bool install_irq(struct child *child, const struct manifest_cap *cap, cap
 static bool install_devices(struct child *child, const struct manifest_cap *cap, cap_t *next) {
     cap_t slot = slot_take();
     if (slot == 0)
-        return report(child, cap->name, E_LIMIT);
+        return report_failure(child, cap->name, E_LIMIT);
     struct result result =
         sys_memory_derive(INIT_CAP_DEVICES, cap->first / PAGE_BYTES, cap->count, slot, MEMORY_READ | MEMORY_WRITE);
     if (result.status == OK)
         return install_moved(child, cap->name, next, slot);
     slot_free(slot);
     if (result.status != E_ARG)
-        return report(child, cap->name, result.status);
+        return report_failure(child, cap->name, result.status);
     log_print("init: %s: %s: this machine has no device memory of %lu pages at 0x%lx", child->program->name, cap->name,
               cap->count, cap->first);
     return false;
@@ -215,11 +211,11 @@ static bool install_caps(struct child *child, struct world *world) {
 static bool create(const struct child *child, enum object_type type, uint64_t argument, cap_t *ret_slot) {
     cap_t slot = slot_take();
     if (slot == 0)
-        return report(child, "objects", E_LIMIT);
+        return report_failure(child, "objects", E_LIMIT);
     struct result result = sys_object_create(child->pool, type, argument, slot);
     if (result.status != OK) {
         slot_free(slot);
-        return report(child, "objects", result.status);
+        return report_failure(child, "objects", result.status);
     }
     *ret_slot = slot;
     return true;
@@ -229,7 +225,7 @@ static bool create(const struct child *child, enum object_type type, uint64_t ar
 static bool configure(const struct child *child, struct world *world, cap_t fault_endpoint) {
     cap_t badged = slot_take();
     if (badged == 0)
-        return report(child, "thread", E_LIMIT);
+        return report_failure(child, "thread", E_LIMIT);
     struct thread_config config = {
         .table = child->table,
         .fault_endpoint = badged,
@@ -251,7 +247,7 @@ static bool configure(const struct child *child, struct world *world, cap_t faul
     }
     (void)sys_cap_delete(0, badged); /* the thread has its own copy */
     slot_free(badged);
-    return result.status == OK || report(child, "thread", result.status);
+    return result.status == OK || report_failure(child, "thread", result.status);
 }
 
 static uaddr_t image_base(const struct elf_plan *plan) {
@@ -277,14 +273,14 @@ static bool build_stack(struct child *child, struct world *world, const struct e
     uint8_t *buffer = (uint8_t *)WORLD_BUFFER_AT; /* world_init has mapped it */
     struct stack_result result;
     if (!stack_build(&input, buffer, buffer_bytes, &result))
-        return report(child, "arguments", P_TOO_BIG);
+        return report_failure(child, "arguments", P_TOO_BIG);
     child->entry.rsp = result.pointer;
     child->entry.fs_base = result.thread;
     uint64_t used = LAYOUT_STACK_TOP - child->entry.rsp;
     uint32_t status =
         image_add_stack(&child->image, world->buffer.memory,
                         world->buffer.offset_pages * PAGE_BYTES + buffer_bytes - used, used, &world->source);
-    return status == OK || report(child, "stack", status);
+    return status == OK || report_failure(child, "stack", status);
 }
 
 static bool load_image(struct child *child, const char *path, struct world *world, struct elf_plan *plan) {
@@ -306,7 +302,7 @@ static bool load_image(struct child *child, const char *path, struct world *worl
     uint32_t status = image_load(&child->image, plan, image_base(plan), &file, &world->source);
     if (status == OK)
         status = image_add_message(&child->image, &child->message);
-    return status == OK || report(child, path, status);
+    return status == OK || report_failure(child, path, status);
 }
 
 /*
@@ -315,102 +311,17 @@ static bool load_image(struct child *child, const char *path, struct world *worl
  */
 static bool keep_stack(const struct child *child, struct world *world) {
     return world_keep(world, LAYOUT_STACK_PAGES + WORLD_BUFFER_PAGES + SWAP_PAGES) ||
-           report(child, "stack", P_NO_MEMORY);
-}
-
-/* Map memory that the program shares with others before and after it, wherever it is, at its one address. */
-static bool map_shared(const struct child *child, const char *what, const struct memory_run *run, uaddr_t at) {
-    for (uint64_t done = 0; done < run->page_count; done += MAP_PAGES_MAX) {
-        uint64_t count = smaller(run->page_count - done, MAP_PAGES_MAX);
-        struct result result = sys_space_map(child->space, run->memory, run->offset_pages + done, count,
-                                             at + done * PAGE_BYTES, MEMORY_READ | MEMORY_WRITE);
-        if (result.status != OK)
-            return report(child, what, result.status);
-    }
-    return true;
-}
-
-static bool map_keep(const struct child *child) {
-    return map_shared(child, "keep", &child->keep, KEEP_AT) && map_shared(child, "export", &child->export, EXPORT_AT);
-}
-
-static bool clear_page(const struct child *child, const char *what, const struct memory_run *run) {
-    struct result result = sys_memory_fill(run->memory, run->offset_pages * PAGE_BYTES, PAGE_BYTES, 0);
-    return result.status == OK || report(child, what, result.status);
+           report_failure(child, "stack", P_NO_MEMORY);
 }
 
 static bool take_memory(struct child *child, struct world *world) {
     child->pool = world_make_pool(world, child->program->pool_pages);
     if (child->pool == 0 || !world_take(world, 1, &child->message))
-        return report(child, "pool", P_NO_MEMORY);
+        return report_failure(child, "pool", P_NO_MEMORY);
     if (child->program->keep_pages != 0 && !world_take(world, child->program->keep_pages, &child->keep))
-        return report(child, "keep", P_NO_MEMORY);
-    return clear_page(child, "message page", &child->message) &&
-           (child->keep.page_count == 0 || clear_page(child, "keep", &child->keep));
-}
-
-bool child_take_kept(const struct child *child, struct world *world, struct memory_run *ret_run) {
-    bool taken = world->source.take(&world->source, child->keep.page_count, ret_run);
-    bool fits = taken && ret_run->page_count == child->keep.page_count;
-    for (uint64_t i = 0; fits && i < ret_run->page_count; i++) /* others have used it */
-        fits = clear_page(child, "keep", &(struct memory_run){ret_run->memory, ret_run->offset_pages + i, 1});
-    if (taken && !fits)
-        world->source.give_back(&world->source, ret_run);
-    if (!fits)
-        *ret_run = (struct memory_run){0};
-    return fits;
-}
-
-void child_drop_export(struct child *child, struct world *world) {
-    if (child->export.page_count == 0)
-        return;
-    for (uint64_t done = 0; child->space != 0 && done < child->export.page_count; done += MAP_PAGES_MAX)
-        (void)sys_space_unmap(child->space, EXPORT_AT + done * PAGE_BYTES, /* can't fail: they are mapped */
-                              smaller(child->export.page_count - done, MAP_PAGES_MAX));
-    world->source.give_back(&world->source, &child->export);
-    child->export = (struct memory_run){0};
-    child->export_form = child->export_bytes = 0;
-}
-
-uint64_t child_kept_word(const struct child *child, const struct world *world, uint64_t offset_bytes) {
-    uint64_t word = 0, from = child->keep.offset_pages * PAGE_BYTES + offset_bytes;
-    const struct memory_run *buffer = &world->buffer;
-    if (sys_memory_copy(buffer->memory, buffer->offset_pages * PAGE_BYTES, child->keep.memory, from, sizeof word)
-            .status == OK)
-        memcpy(&word, (const void *)WORLD_BUFFER_AT, sizeof word);
-    return word;
-}
-
-/* Write a part of the head, which lies in the buffer. */
-static uint64_t put_head(const struct child *child, const struct world *world, uint64_t offset, uint64_t bytes) {
-    uint64_t from = world->buffer.offset_pages * PAGE_BYTES, to = child->keep.offset_pages * PAGE_BYTES;
-    return sys_memory_copy(child->keep.memory, to + offset, world->buffer.memory, from + offset, bytes).status;
-}
-
-/* If the program before had not even looked at where its own predecessor ended, that place is told again. */
-bool child_write_head(struct child *child, const struct world *world, const struct thread_registers *dead,
-                      enum keep_trial trial) {
-    struct keep_head *head = (struct keep_head *)WORLD_BUFFER_AT;
-    const uint64_t end_at = offsetof(struct keep_head, failed);
-    if (child->keep.page_count == 0)
-        return true;
-    uint64_t recovered = child_kept_word(child, world, offsetof(struct keep_head, recovered)), status = OK;
-    if (dead != NULL && recovered + 1 == child->generation) {
-        head->failed = child->end == INIT_FAULT || child->end == INIT_HUNG;
-        head->dead = *dead;
-        status = put_head(child, world, end_at, sizeof *head - end_at);
-    }
-    head->generation = child->generation;
-    head->trial = trial;
-    head->export_form = child->export_form;
-    head->export_bytes = child->export_bytes;
-    head->is_foreign = 0;
-    memset(head->no, 0, sizeof head->no);
-    if (status == OK)
-        status = put_head(child, world, 0, sizeof head->generation);
-    if (status == OK)
-        status = put_head(child, world, offsetof(struct keep_head, trial), end_at - offsetof(struct keep_head, trial));
-    return status == OK || report(child, "keep", status);
+        return report_failure(child, "keep", P_NO_MEMORY);
+    return kept_clear_page(child, "message page", &child->message) &&
+           (child->keep.page_count == 0 || kept_clear_page(child, "keep", &child->keep));
 }
 
 bool child_build(struct child *child, struct world *world, cap_t fault_endpoint) {
@@ -421,8 +332,8 @@ bool child_build(struct child *child, struct world *world, cap_t fault_endpoint)
            create(child, OBJECT_THREAD, 0, &child->thread) &&
            create(child, OBJECT_TABLE, child->program->slots, &child->table) &&
            configure(child, world, fault_endpoint) && load_image(child, child->program->image, world, &plan) &&
-           map_keep(child) && keep_stack(child, world) && install_caps(child, world) &&
-           child_write_head(child, world, NULL, KEEP_SETTLED) && build_stack(child, world, &plan);
+           kept_map(child) && keep_stack(child, world) && install_caps(child, world) &&
+           kept_write_head(child, world, NULL, KEEP_SETTLED) && build_stack(child, world, &plan);
 }
 
 /* ---- another program in the place of one that ended ---- */
@@ -444,12 +355,12 @@ static bool give_space(const struct child *child) {
         return true;
     (void)sys_cap_delete(child->table, child->space_slot); /* E_CAP: it went with the Space before */
     struct result result = sys_cap_copy(child->table, child->space_slot, child->space, RIGHTS_ALL, 0);
-    return result.status == OK || report(child, "space", result.status);
+    return result.status == OK || report_failure(child, "space", result.status);
 }
 
 /* Build all but the head and the stack, in a new Space. */
 static bool build_image(struct child *child, const char *path, struct world *world, struct elf_plan *plan) {
-    return create(child, OBJECT_SPACE, 0, &child->space) && load_image(child, path, world, plan) && map_keep(child);
+    return create(child, OBJECT_SPACE, 0, &child->space) && load_image(child, path, world, plan) && kept_map(child);
 }
 
 bool child_build_beside(const struct child *child, const char *path, struct world *world, struct child *ret_next) {
@@ -472,7 +383,7 @@ bool child_rebuild(struct child *child, const char *path, struct world *world, c
     if (!build_image(child, path, world, &plan) || !give_space(child))
         return false;
     child->generation++;
-    return child_write_head(child, world, dead, KEEP_SETTLED) && build_stack(child, world, &plan);
+    return kept_write_head(child, world, dead, KEEP_SETTLED) && build_stack(child, world, &plan);
 }
 
 /* Log what the kernel's refusal does not say. */
@@ -496,5 +407,5 @@ bool child_start(const struct child *child) {
         log_print("init: %s: handover refused: %s", child->program->name, text); /* last: `./baton` shows this line */
         return false;
     }
-    return result.status == OK || report(child, "handover", result.status);
+    return result.status == OK || report_failure(child, "handover", result.status);
 }

@@ -119,7 +119,7 @@ int main(int argc, char **argv, char **envp) {
         if (server_event_kind(&server) == MESSAGE_CALL)
             server_serve(&server);
         else if (server_event_kind(&server) == MESSAGE_FAULT)
-            serve_fault(&server.event);
+            serve_fault(&server);
         else if (server_event_kind(&server) == MESSAGE_NOTIFICATION)
             recovery_tick();
         serve_answer_swap(&server);

@@ -300,6 +300,16 @@ static bool find_programs(const struct reader *in, uint32_t *ret_programs) {
     return true;
 }
 
+/* Does the program have its own table, by the name under which the library looks for it? */
+static bool has_table(const struct manifest_program *program) {
+    for (uint32_t i = 0; i < program->cap_count; i++) {
+        const struct manifest_cap *cap = &program->caps[i];
+        if (strcmp(cap->name, "table") == 0 && cap->kind == MANIFEST_SELF && cap->first == MANIFEST_SELF_TABLE)
+            return true;
+    }
+    return false;
+}
+
 static bool read_program(struct reader *in, uint32_t token, struct manifest *manifest) {
     struct manifest_program *program = &manifest->programs[manifest->program_count];
     *program = (struct manifest_program){
@@ -324,6 +334,8 @@ static bool read_program(struct reader *in, uint32_t token, struct manifest *man
             return false;
     if (program->restart.limit != 0 && program->keep_pages == 0)
         return reader_fail(in, "restart goes with keep: the next program must know what it holds");
+    if (program->restart.limit != 0 && !has_table(program))
+        return reader_fail(in, "restart goes with \"table\": {\"self\": \"table\"}: the next program looks through it");
     if (program->heartbeat_ms != 0 && program->restart.limit == 0)
         return reader_fail(in, "heartbeat_ms goes with restart");
     manifest->program_count++;

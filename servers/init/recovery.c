@@ -1,13 +1,13 @@
 #include "servers/init/recovery.h"
 
 #include "kernel/abi/system.h"
-#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/text/number.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/commit.h"
 #include "libsys/wire/status_text.h"
+#include "servers/init/kept.h"
 #include "servers/init/report.h"
 #include "servers/init/storm.h"
 #include "servers/init/swap.h"
@@ -106,7 +106,7 @@ void recovery_of(struct child *child, enum init_end end, const struct thread_reg
     child->dead = *dead;
     if (end != INIT_REQUESTED)
         swap_take_back(child, now_ns);
-    bool keeps_nothing = child_keeps_nothing(child, &the_world);
+    bool keeps_nothing = kept_is_nothing(child, &the_world);
     if (keeps_nothing)
         log_print("init: %s: %s keeps no state: nothing can take its place", child->program->name, child->path);
     if (child->program->restart.limit == 0 || child->state == INIT_GONE || keeps_nothing) {
@@ -137,7 +137,9 @@ static void stop(const struct child *child, struct thread_registers *ret_dead) {
 
 uint32_t recovery_request(struct child *child) {
     struct thread_registers dead;
-    if (child->program->restart.limit == 0 || child_keeps_nothing(child, &the_world))
+    if (child->state == INIT_GONE)
+        return P_GONE;
+    if (child->program->restart.limit == 0 || kept_is_nothing(child, &the_world))
         return P_OPERATION;
     if (child->state != INIT_RUNNING || swap_concerns(child))
         return P_BUSY;
@@ -159,7 +161,7 @@ uint32_t recovery_request(struct child *child) {
  * messages it has taken. A busy one would look as if it hung, so it is not watched.
  */
 static void look_at(struct child *child, uint64_t now_ns) {
-    uint64_t heard = child_kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
+    uint64_t heard = kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
     uint64_t heartbeat_ns = child->program->heartbeat_ms * NS_PER_MS;
     const struct thread_state state = state_of(child);
     bool could_run = state.run_state == THREAD_READY || state.run_state == THREAD_RUNNING;
@@ -171,7 +173,7 @@ static void look_at(struct child *child, uint64_t now_ns) {
         child->heard = heard;
         child->silent_ns = 0;
     }
-    if (child->silent_ns < heartbeat_ns || child_keeps_nothing(child, &the_world))
+    if (child->silent_ns < heartbeat_ns || kept_is_nothing(child, &the_world))
         return;
     child->fault = (struct fault_message){0};
     stop(child, &child->fault.registers);
@@ -179,20 +181,23 @@ static void look_at(struct child *child, uint64_t now_ns) {
     recovery_of(child, INIT_HUNG, &child->fault.registers);
 }
 
-/* Do what a storm wants done now. A server may refuse it because it has ended by itself, or is being swapped. */
-static void storm_strike(void) {
-    const char *reason;
-    uint64_t now_ns = sys_clock_read().value;
-    struct child *victim = storm_draw(STORM_ENDS, now_ns);
-    if (victim != NULL)
-        (void)recovery_request(victim);
-    victim = storm_draw(STORM_SWAPS, now_ns);
-    if (victim != NULL)
-        (void)swap_begin(victim, victim->path, &reason);
+static void strike(const struct storm_blow *blow) {
+    const char *reason = "there is no such server that can be swapped";
+    if (blow->child != NULL && blow->kind == STORM_ENDS)
+        (void)recovery_request(blow->child);
+    else if ((blow->child == NULL || swap_begin(blow->child, blow->path, &reason) != OK) && blow->kind == STORM_SWAP_AT)
+        log_print("init: --swap-at: not swapped for %s: %s", blow->path, reason);
+}
+
+/* Do what storms want done now. At random it may be refused: a server has ended by itself, or is being swapped. */
+static void strike_all(void) {
+    struct storm_blow blow;
+    for (uint64_t now_ns = sys_clock_read().value; storm_draw(now_ns, &blow);)
+        strike(&blow);
 }
 
 void recovery_tick(void) {
-    storm_strike();
+    strike_all();
     uint64_t now_ns = sys_clock_read().value, next_ns = storm_next_ns(now_ns);
     next_ns = smaller(next_ns, swap_tick(now_ns)); /* it may find that a program is to be started */
     for (struct child *child = the_children; child < the_children + the_manifest.program_count; child++) {

@@ -13,8 +13,8 @@ MUST_USE bool recovery_start(void);
 void recovery_of(struct child *child, enum init_end end, const struct thread_registers *dead);
 
 /*
- * End a program and start it again. Errors: P_OPERATION its manifest has no `restart`, or it keeps no state; P_BUSY it
- * has ended already, or is within cap_delete.
+ * End a program and start it again. Errors: P_GONE it has ended for good; P_OPERATION its manifest has no `restart`, or
+ * it keeps no state; P_BUSY it is about to come back, is being swapped, or is within cap_delete.
  */
 MUST_USE uint32_t recovery_request(struct child *child);
 

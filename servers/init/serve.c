@@ -57,7 +57,7 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
         .state = child->state,
         .end = child->end,
         .restart_count = child->restart_count,
-        .fault = child->fault.kind,
+        .fault = fault_is_return(&child->fault) ? 0 : child->fault.kind,
         .address = child->fault.address,
         .rip = child->fault.rip,
         .priority = child->program->priority,
@@ -121,13 +121,15 @@ void serve_answer_swap(struct server *server) {
     swap_caller = 0;
 }
 
-void serve_fault(const struct server_event *event) {
-    uint64_t number = event->badge;
+void serve_fault(struct server *server) {
+    uint64_t number = server->event.badge;
     if (number == 0 || number > the_manifest.program_count)
         return; /* no thread that init made has such a badge */
     struct child *child = &the_children[number - 1];
-    fault_from_event(event, &child->fault);
-    if (swap_fault(child)) {
+    fault_from_event(&server->event, &child->fault);
+    bool is_on_trial = swap_fault(child);
+    serve_answer_swap(server); /* before a storm begins the next swap, whose result would be told instead */
+    if (is_on_trial) {
         recovery_tick(); /* the old one may have to be started again */
         return;
     }

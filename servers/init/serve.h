@@ -7,7 +7,7 @@
 extern const struct protocol *const serve_protocol;
 
 /* Report a program that has faulted, and bring it back or clean up after it (recovery.h). */
-void serve_fault(const struct server_event *event);
+void serve_fault(struct server *server);
 
 /* Tell who asked for a swap how it came out, once it is over. */
 void serve_answer_swap(struct server *server);

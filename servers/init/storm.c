@@ -8,13 +8,17 @@
 #define NS_PER_US 1000U
 
 struct storm_plan {
-    uint64_t random; /* 0: no storm */
+    enum storm_kind kind;
+    uint64_t random; /* 0: this is no storm, or it is over */
     uint64_t mean_ns;
-    uint64_t next_ns;
+    uint64_t next_ns; /* 0: is to be drawn */
+    bool has_begun;
     const char *name; /* of the one server; empty: of any */
     size_t name_length;
+    char path[MANIFEST_IMAGE_MAX]; /* STORM_SWAP_AT: of the new image */
 };
-static struct storm_plan storms[STORM_KINDS];
+static struct storm_plan storms[STORM_PLANS_MAX];
+static uint32_t storm_count;
 
 /* Marsaglia's xorshift64: small, and the same everywhere. */
 static uint64_t draw(struct storm_plan *storm, uint64_t limit) {
@@ -24,23 +28,45 @@ static uint64_t draw(struct storm_plan *storm, uint64_t limit) {
     return storm->random % limit;
 }
 
-/* Read a storm from behind its word. */
-static void begin(struct storm_plan *storm, const char *at) {
-    uint64_t seed, mean_us;
-    at = text_skip_number(at, &seed);
-    if (at == NULL || *at != ',' || (at = text_skip_number(at + 1, &mean_us)) == NULL || mean_us == 0)
+/* How far it is to one of these characters, or to the end. */
+static size_t length_to(const char *at, const char *ends) {
+    size_t length = 0;
+    while (strchr(ends, at[length]) == NULL) /* which finds the zero behind the last one, too */
+        length++;
+    return length;
+}
+
+/* Read the image of a swap at one time from behind its time and server. */
+static bool read_path(struct storm_plan *storm, const char *at) {
+    if (storm->name_length == 0 || *at != ',')
+        return false;
+    size_t length = length_to(++at, " ");
+    memcpy(storm->path, at, smaller(length, sizeof storm->path - 1)); /* one that is cut is not found */
+    return length != 0;
+}
+
+/* Read a storm from behind its word. What is no storm is left out. */
+static void begin(enum storm_kind kind, const char *at) {
+    uint64_t seed = 0, mean_us;
+    struct storm_plan *storm = &storms[storm_count];
+    if (kind != STORM_SWAP_AT && ((at = text_skip_number(at, &seed)) == NULL || *at++ != ','))
         return;
-    *storm = (struct storm_plan){.random = seed + 1, .mean_ns = mean_us * NS_PER_US, .name = *at == ',' ? at + 1 : ""};
-    for (const char *end = storm->name; *end != '\0' && *end != ' '; end++)
-        storm->name_length++;
+    if (storm_count == STORM_PLANS_MAX || (at = text_skip_number(at, &mean_us)) == NULL || mean_us == 0)
+        return;
+    *storm = (struct storm_plan){
+        .kind = kind, .random = seed + 1, .mean_ns = mean_us * NS_PER_US, .name = *at == ',' ? at + 1 : ""};
+    storm->name_length = length_to(storm->name, ", ");
+    storm_count += kind != STORM_SWAP_AT || read_path(storm, storm->name + storm->name_length);
 }
 
 void storm_start(const char *command) {
-    static const char words[STORM_KINDS][sizeof "storm="] = {[STORM_ENDS] = "storm=", [STORM_SWAPS] = "swaps="};
+    static const char *const words[STORM_KINDS] = {
+        [STORM_ENDS] = "storm=", [STORM_SWAPS] = "swaps=", [STORM_SWAP_AT] = "swap-at="};
+    storm_count = 0;
     for (; *command != '\0'; command++)
         for (uint32_t kind = 0; kind < STORM_KINDS; kind++)
-            if (strncmp(command, words[kind], sizeof words[kind] - 1) == 0)
-                begin(&storms[kind], command + sizeof words[kind] - 1);
+            if (strncmp(command, words[kind], strlen(words[kind])) == 0)
+                begin(kind, command + strlen(words[kind]));
 }
 
 static bool is_meant(const struct storm_plan *storm, const struct child *child) {
@@ -59,21 +85,29 @@ static struct child *draw_child(struct storm_plan *storm) {
     return count == 0 ? NULL : meant[draw(storm, count)];
 }
 
-struct child *storm_draw(enum storm_kind kind, uint64_t now_ns) {
-    struct storm_plan *storm = &storms[kind];
-    bool is_due = storm->random != 0 && storm->next_ns != 0 && storm->next_ns <= now_ns;
-    return is_due ? draw_child(storm) : NULL;
+bool storm_draw(uint64_t now_ns, struct storm_blow *ret_blow) {
+    for (struct storm_plan *storm = storms; storm < storms + storm_count; storm++) {
+        if (storm->random == 0 || storm->next_ns == 0 || storm->next_ns > now_ns)
+            continue;
+        storm->next_ns = 0;
+        *ret_blow = (struct storm_blow){storm->kind, draw_child(storm), storm->path};
+        if (storm->kind == STORM_SWAP_AT)
+            storm->random = 0;
+        else if (ret_blow->child != NULL)
+            ret_blow->path = ret_blow->child->path;
+        return true;
+    }
+    return false;
 }
 
 uint64_t storm_next_ns(uint64_t now_ns) {
     uint64_t next_ns = DEADLINE_NEVER;
-    for (struct storm_plan *storm = storms; storm < storms + STORM_KINDS; storm++) {
+    for (struct storm_plan *storm = storms; storm < storms + storm_count; storm++) {
         if (storm->random == 0)
             continue;
-        if (storm->next_ns == 0)
-            storm->next_ns = now_ns + storm->mean_ns; /* let the system start */
-        else if (storm->next_ns <= now_ns)
-            storm->next_ns = now_ns + 1 + draw(storm, 2 * storm->mean_ns);
+        if (storm->next_ns == 0) /* the first time, let the system start */
+            storm->next_ns = now_ns + (storm->has_begun ? 1 + draw(storm, 2 * storm->mean_ns) : storm->mean_ns);
+        storm->has_begun = true;
         next_ns = smaller(next_ns, storm->next_ns);
     }
     return next_ns;

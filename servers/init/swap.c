@@ -1,14 +1,15 @@
 #include "servers/init/swap.h"
 
-#include "libsys/program/keep.h"
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/text/string.h"
 #include "libsys/wire/commit.h"
+#include "servers/init/kept.h"
 #include "servers/init/report.h"
 
 #define LOOK_NS 100000U         /* how often: a new program has decided after some 300,000 instructions */
 #define PATIENCE_NS 1000000000U /* with the old program, to be done with a message, and with the new one, to decide */
+#define PATIENCE_LOOKS 1000U    /* ... so often at least: the whole machine may have stood still meanwhile */
 #define PROOF_NS 1000000000U    /* ... and has been there for so long (SWAP_PROOF_MESSAGES) */
 
 enum swap_stage {
@@ -23,7 +24,9 @@ static struct {
     struct child *child;
     struct child other;            /* SWAP_WAITS: the new program; then the old one, as exchange() has left it */
     struct memory_run page;        /* from SWAP_TRIAL on: a copy of the thread's message page */
-    uint64_t end_ns;               /* of init's patience */
+    uint64_t end_ns;               /* of init's patience, ... */
+    uint32_t looks;                /* ... how often it has looked, ... */
+    uint64_t heard;                /* ... and messages that the old program had taken when it began */
     char path[MANIFEST_IMAGE_MAX]; /* of the new program */
     struct init_swap_reply reply;
 } swap;
@@ -35,10 +38,10 @@ bool swap_result(struct init_swap_reply *ret_reply) {
     return swap.stage == SWAP_NONE;
 }
 
-static uint64_t kept_word(size_t offset) { return child_kept_word(swap.child, &the_world, offset); }
+static uint64_t kept(size_t offset) { return kept_word(swap.child, &the_world, offset); }
 
 static uint64_t heard(const struct child *child) {
-    return child_kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
+    return kept_word(child, &the_world, KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD);
 }
 
 static bool is_same_memory(const struct memory_run *one, const struct memory_run *other) {
@@ -48,7 +51,7 @@ static bool is_same_memory(const struct memory_run *one, const struct memory_run
 /* The program that does not go on is given up, with what it had to itself. */
 static void drop(struct child *loser, struct child *winner) {
     child_drop_image(loser, &the_world);
-    child_drop_export(loser->export.page_count != 0 ? loser : winner, &the_world);
+    kept_drop_export(loser->export.page_count != 0 ? loser : winner, &the_world);
     if (!is_same_memory(&loser->keep, &winner->keep))
         the_world.source.give_back(&the_world.source, &loser->keep);
 }
@@ -96,6 +99,13 @@ static uint64_t copy_page(const struct memory_run *to, const struct memory_run *
         .status;
 }
 
+/* Give the program that it is up to now some time. */
+static void be_patient(enum swap_stage stage) {
+    swap.stage = stage;
+    swap.looks = 0;
+    swap.end_ns = sys_clock_read().value + PATIENCE_NS;
+}
+
 uint32_t swap_begin(struct child *child, const char *path, const char **ret_reason) {
     struct image_file file;
     const uint8_t *bytes;
@@ -103,7 +113,7 @@ uint32_t swap_begin(struct child *child, const char *path, const char **ret_reas
     if (child->program->restart.limit == 0)
         return P_OPERATION;
     *ret_reason = "it keeps no state that another program could use";
-    if (child_keeps_nothing(child, &the_world))
+    if (kept_is_nothing(child, &the_world))
         return P_OPERATION;
     *ret_reason = swap.stage != SWAP_NONE ? "another swap is under way" : "it does not run";
     if (child->state != INIT_RUNNING || swap.stage != SWAP_NONE)
@@ -116,8 +126,8 @@ uint32_t swap_begin(struct child *child, const char *path, const char **ret_reas
         return P_IMAGE;
     memcpy(swap.path, swap.other.path, sizeof swap.path);
     swap.child = child;
-    swap.stage = SWAP_WAITS;
-    swap.end_ns = sys_clock_read().value + PATIENCE_NS;
+    swap.heard = heard(child);
+    be_patient(SWAP_WAITS);
     return OK;
 }
 
@@ -143,7 +153,7 @@ static void exchange(void) {
 static void go_back(const char *no) {
     struct child *child = swap.child;
     exchange();
-    bool goes_on = child_write_head(child, &the_world, NULL, KEEP_SETTLED) &&
+    bool goes_on = kept_write_head(child, &the_world, NULL, KEEP_SETTLED) &&
                    copy_page(&child->message, &swap.page) == OK && child_enter(child);
     end(no);
     if (goes_on)
@@ -188,9 +198,8 @@ static void try_out(void) {
     swap.other.generation = child->generation + 1;
     swap.other.end = INIT_REQUESTED;
     exchange();
-    swap.stage = SWAP_TRIAL;
-    swap.end_ns = sys_clock_read().value + PATIENCE_NS;
-    if (!child_write_head(child, &the_world, &stopped, KEEP_TRIAL) || !child_enter(child))
+    be_patient(SWAP_TRIAL);
+    if (!kept_write_head(child, &the_world, &stopped, KEEP_TRIAL) || !child_enter(child))
         go_back("the new program can't be started: see `log`");
 }
 
@@ -205,15 +214,14 @@ static bool enter_next(const char *path, enum swap_stage stage, enum keep_trial 
     if (!child_build_beside(child, path, &the_world, &next))
         return false;
     *child = next;
-    swap.stage = stage;
-    swap.end_ns = sys_clock_read().value + PATIENCE_NS;
-    return child_write_head(child, &the_world, NULL, trial) && child_enter(child);
+    be_patient(stage);
+    return kept_write_head(child, &the_world, NULL, trial) && child_enter(child);
 }
 
 /* The new program does not know the state as it lies: ask the old one's image for a form that it may know. */
 static void begin_export(void) {
     struct child *child = swap.child;
-    if (!child_take_kept(child, &the_world, &child->export)) {
+    if (!kept_take(child, &the_world, &child->export)) {
         go_back("its state has another form; there is no memory to export it");
         return;
     }
@@ -234,9 +242,9 @@ static bool hand_on_slots(const struct memory_run *to, const struct memory_run *
 static void begin_import(void) {
     struct child *child = swap.child;
     struct memory_run own;
-    child->export_form = kept_word(offsetof(struct keep_head, export_form));
-    child->export_bytes = kept_word(offsetof(struct keep_head, export_bytes));
-    if (!child_take_kept(child, &the_world, &own)) {
+    child->export_form = kept(offsetof(struct keep_head, export_form));
+    child->export_bytes = kept(offsetof(struct keep_head, export_bytes));
+    if (!kept_take(child, &the_world, &own)) {
         go_back("there is no memory for a second state");
         return;
     }
@@ -249,14 +257,14 @@ static void begin_import(void) {
 /* Why the new program has said no; empty if it has not. */
 static void read_no(char *no) {
     for (uint64_t i = 0; i < KEEP_NO_MAX; i += 8) {
-        uint64_t word = kept_word(offsetof(struct keep_head, no) + i);
+        uint64_t word = kept(offsetof(struct keep_head, no) + i);
         memcpy(no + i, &word, sizeof word);
     }
     no[KEEP_NO_MAX - 1] = '\0';
 }
 
 /* Has the new program said yes? From then on it may have changed the state, so the old one can't go on. */
-static bool has_accepted(void) { return kept_word(offsetof(struct keep_head, trial)) == KEEP_SETTLED; }
+static bool has_accepted(void) { return kept(offsetof(struct keep_head, trial)) == KEEP_SETTLED; }
 
 /* The old program goes on: the one that tried has ended without saying yes. silent: the reason if it gave none. */
 static void fail(const char *silent) {
@@ -275,11 +283,11 @@ bool swap_fault(struct child *child) {
         return false;
     }
     bool is_first = child->export.page_count == 0;
-    if (swap.stage == SWAP_EXPORT && kept_word(offsetof(struct keep_head, export_form)) != 0)
+    if (swap.stage == SWAP_EXPORT && kept(offsetof(struct keep_head, export_form)) != 0)
         begin_import();
     else if (swap.stage == SWAP_EXPORT)
         fail("its program failed to export its state: see `log`");
-    else if (is_first && kept_word(offsetof(struct keep_head, is_foreign)) != 0)
+    else if (is_first && kept(offsetof(struct keep_head, is_foreign)) != 0)
         begin_export();
     else
         fail("the new program ended at once: see `log`");
@@ -288,16 +296,18 @@ bool swap_fault(struct child *child) {
 
 uint64_t swap_tick(uint64_t now_ns) {
     bool is_tried = swap.stage == SWAP_TRIAL || swap.stage == SWAP_EXPORT;
+    bool is_late = ++swap.looks > PATIENCE_LOOKS && now_ns > swap.end_ns;
     if (is_tried && has_accepted()) {
         end(NULL);
-    } else if (is_tried && now_ns > swap.end_ns) {
+    } else if (is_tried && is_late) {
         (void)sys_thread_suspend(swap.child->thread, SUSPEND_WITHDRAW | SUSPEND_ABANDON);
         go_back(swap.stage == SWAP_TRIAL ? "the new program did not decide in time"
                                          : "its program did not export its state in time");
     } else if (swap.stage == SWAP_WAITS && swap.child->state != INIT_RUNNING) {
         end("it has just ended");
-    } else if (swap.stage == SWAP_WAITS && now_ns > swap.end_ns) {
-        end("it is busy with one message");
+    } else if (swap.stage == SWAP_WAITS && is_late) {
+        end(swap.heard == heard(swap.child) ? "it is busy with one message"
+                                            : "it is never without a message: try again with less to do");
     } else if (swap.stage == SWAP_WAITS) {
         try_out();
     }

@@ -25,6 +25,7 @@
 #include "servers/process/memory/pressure.h"
 #include "servers/process/policy.h"
 #include "servers/process/programs/exec_rest.h"
+#include "servers/process/recovery/process_state.h"
 #include "servers/process/recovery/recovery.h"
 
 #define WINDOW_AT 0x300000000ULL
@@ -34,7 +35,6 @@
 #define PRIORITY 20U /* of processes with nice value 0: one for each value, below all servers */
 
 /* The state: struct server, context and exec lie where meson.build puts them (libsys/program/keep.h). */
-#define LAYOUT KEEP_LAYOUT('p', 'r', 'o', 2)
 #define CONTEXT_AT (KEEP_STATE_AT + PAGE_BYTES)
 #define EXEC_AT (KEEP_STATE_AT + 0x60000)
 #define KEPT_BYTES (EXEC_AT - KEEP_STATE_AT + sizeof launch_exec_rest)
@@ -55,51 +55,54 @@ static struct context_caps find_caps(void) {
     };
 }
 
-static bool find_memory(struct frames *frames) {
+/* What is wrong, for the log, and for whoever wants to swap a program for this one. NULL: nothing. */
+static const char *find_memory(struct frames *frames) {
     struct program_piece piece = {0};
     while (program_next_piece("memory", &piece))
-        if (!frames_add_region(frames, piece.memory, piece.page_count)) {
-            log_print("process: more than %u regions of memory", FRAMES_REGIONS_MAX);
-            return false;
-        }
-    if (frames->region_count == 0)
-        log_print("process: was given no memory");
-    return frames->region_count > 0;
+        if (!frames_add_region(frames, piece.memory, piece.page_count))
+            return "there are too many regions of memory";
+    return frames->region_count > 0 ? NULL : "it was given no memory";
 }
 
-static bool map_own(const struct server_context *context, const struct memory_run *run, uaddr_t at) {
-    uint64_t status = context_map_own(context, run, at);
-    if (status != OK)
-        log_print("process: mapping its own memory: %s", status_text(status));
-    return status == OK;
-}
-
-/* The bookkeeping and the work area come from the largest region, before there is an allocator. */
-static bool start_memory(struct server_context *context) {
-    struct frames *frames = &context->frames;
-    if (!find_memory(frames))
-        return false;
+/* Where the largest region begins: nothing has been taken from it yet. */
+static const char *find_first_room(const struct frames *frames, uint64_t page_count, struct memory_run *ret_run) {
+    static char reason[KEEP_NO_MAX];
     const struct frames_region *largest = &frames->regions[0];
     for (uint32_t i = 1; i < frames->region_count; i++)
         if (frames->regions[i].page_count > largest->page_count)
             largest = &frames->regions[i];
+    format_into(reason, sizeof reason, "%lu pages in a row are too few to work in", largest->page_count);
+    *ret_run = (struct memory_run){largest->memory, 0, page_count};
+    return page_count <= largest->page_count ? NULL : reason;
+}
+
+/*
+ * The bookkeeping and the work area have a place of their own, before there is an allocator. from: an export, whose
+ * frames are not free; NULL: there is none.
+ */
+static const char *start_memory(struct server_context *context, const struct export *from) {
+    struct frames *frames = &context->frames;
+    struct memory_run run;
+    const char *no = find_memory(frames);
+    if (no != NULL)
+        return no;
     uint64_t bookkeeping_pages = (frames_bookkeeping_bytes(frames) + PAGE_BYTES - 1) / PAGE_BYTES;
     uint64_t work_pages = WORK_BYTES / PAGE_BYTES;
-    if (bookkeeping_pages + work_pages > largest->page_count) {
-        log_print("process: %lu pages in a row are too few to work in", largest->page_count);
-        return false;
-    }
-    struct memory_run bookkeeping = {largest->memory, 0, bookkeeping_pages};
-    context->work.run = (struct memory_run){largest->memory, bookkeeping_pages, work_pages};
+    no = from != NULL ? process_state_find_room(frames, from, bookkeeping_pages + work_pages, &run)
+                      : find_first_room(frames, bookkeeping_pages + work_pages, &run);
+    if (no != NULL)
+        return no;
+    context->bookkeeping = (struct memory_run){run.memory, run.offset_pages, bookkeeping_pages};
+    context->work.run = (struct memory_run){run.memory, run.offset_pages + bookkeeping_pages, work_pages};
     context->work.bytes = (uint8_t *)WORK_AT;
-    if (!map_own(context, &bookkeeping, BOOKKEEPING_AT) || !map_own(context, &context->work.run, WORK_AT))
-        return false;
-    context->bookkeeping = bookkeeping;
+    if (context_map_own(context, &context->bookkeeping, BOOKKEEPING_AT) != OK ||
+        context_map_own(context, &context->work.run, WORK_AT) != OK)
+        return "it can't map its own memory";
     frames_start(frames, (void *)BOOKKEEPING_AT);
-    frames_reserve(frames, &bookkeeping);
+    frames_reserve(frames, &context->bookkeeping);
     frames_reserve(frames, &context->work.run);
     context->reserve = pressure_reserve(frames->managed_count);
-    return true;
+    return from != NULL ? process_state_claim(frames, from) : NULL;
 }
 
 static void start_random(struct server_context *context) {
@@ -183,25 +186,37 @@ static int take_options(int argc, char **argv, struct options *ret_options) {
     return count;
 }
 
-/* Begin a state: this server's memory, without processes. */
-static bool begin(struct server_context *context) {
+/* Begin a state: this server's memory, and the processes of the export `from`; NULL: there are none. */
+static const char *begin(struct server_context *context, const struct export *from) {
     context->caps = find_caps();
-    if (!start_memory(context))
-        return false;
-    if (page_allocator_init(&context->allocator, &context->frames, context->caps.space, ALLOCATOR_AT) != OK) {
-        log_print("process: not enough memory for its own records");
-        return false;
-    }
+    const char *no = start_memory(context, from);
+    if (no != NULL)
+        return no;
+    if (page_allocator_init(&context->allocator, &context->frames, context->caps.space, ALLOCATOR_AT) != OK)
+        return "there is not enough memory for its own records";
     process_table_init(&context->processes, &context->allocator, sizeof(struct process_record));
     start_random(context);
     context->window = WINDOW_AT;
     context->priority = PRIORITY;
-    return true;
+    return from != NULL ? process_state_import(context, from) : NULL;
 }
 
-/* Go on with the state of a program that has died, or begin one. *ret_follows: it is that program's. */
+/* The program runs only for this (docs/swap.md). */
+static _Noreturn void export_state(const struct server_context *context) {
+    struct export to = export_begin();
+    const char *no = process_state_export(context, &to);
+    if (no != NULL)
+        keep_refuse(no);
+    export_end(&to, PROCESS_STATE_FORM);
+}
+
+/*
+ * Go on with the state of a program that has died, or of another layout, or begin one. *ret_follows: there are
+ * processes already.
+ */
 static bool take_over(struct server_context *context, bool *ret_follows) {
-    bool mapped = ((const struct keep_head *)KEEP_AT)->layout == LAYOUT;
+    struct export from;
+    bool mapped = keep_is_there(PROCESS_LAYOUT, KEPT_BYTES);
     if (mapped) { /* what is to be undone lies there, too */
         uint64_t status = recovery_map(context);
         if (status != OK) {
@@ -209,9 +224,20 @@ static bool take_over(struct server_context *context, bool *ret_follows) {
             return false;
         }
     }
-    *ret_follows = server_keep(&served_server, LAYOUT, KEPT_BYTES);
-    if (!*ret_follows)
-        return begin(context);
+    if (mapped && export_is_wanted())
+        export_state(context);
+    *ret_follows = server_keep(&served_server, PROCESS_LAYOUT, KEPT_BYTES);
+    if (!*ret_follows) {
+        bool imports = export_is_there(PROCESS_STATE_FORM, &from);
+        const char *no = begin(context, imports ? &from : NULL);
+        if (no != NULL && imports)
+            keep_refuse(no);
+        if (no != NULL)
+            log_print("process: %s", no);
+        if (no != NULL || !imports)
+            return no == NULL;
+        *ret_follows = true;
+    }
     recovery_count(context);
     return true;
 }
@@ -230,9 +256,9 @@ static bool start(struct server_context *context, int argc, char **argv) {
         return false;
     context->fixed_addresses = options.fixed_addresses;
     context->cpu_count = options.all_cpus ? sys_system_info(INFO_CPUS, 0).value : 1;
-    uint64_t status = sys_signal_timer(context->caps.events, EVENT_TIMER, DEADLINE_NEVER).status;
-    if (status == OK)
-        status = server_init(&served_server, context->caps.endpoint, &served_protocol);
+    uint64_t status = server_init(&served_server, context->caps.endpoint, &served_protocol);
+    if (status == OK) /* only then: until it has said yes, the timer is the program's before it */
+        status = sys_signal_timer(context->caps.events, EVENT_TIMER, DEADLINE_NEVER).status;
     if (status != OK) {
         log_print("process: events or slots: %s", status_text(status));
         return false;

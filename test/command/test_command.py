@@ -155,6 +155,19 @@ class Keys(Place):
         self.assertRegex(said.splitlines()[-1], r"^baton: [a-z :]*input/output error$")
 
 
+class Levels(Place):
+    """The host reads from the kernel's log how a machine ended. `--log` must not take that away."""
+
+    def test_end_is_told_at_every_level(self) -> None:
+        for command, status, line in (("exit 3", 3, "INFO power: off, status 3\n"),
+                                      ("reboot", 0, "INFO power: reboot\n")):
+            with self.subTest(command=command):
+                done = self.run_it("--log", "error", "-c", command)
+                self.assertEqual(done.returncode, status, done.stderr)
+                log = (self.built / "run" / "last" / "kernel.log").read_text()
+                self.assertRegex(log, rf"^[0-9.]+ {line}$")
+
+
 class Folders(Place):
     def test_names(self) -> None:
         for name in ("long-" + 90 * "n", "with,a comma", "with $PATH 'and' \"more\"", "grün"):

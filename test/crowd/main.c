@@ -9,7 +9,8 @@
 #include "test/lib/servers.h"
 #include "test/lib/status.h"
 
-#define MANY 100U               /* processes while servers are swapped */
+#define MANY 100U /* processes while servers are swapped */
+#define REFUSALS 5U
 #define SOME 20U                /* ... and while the process server dies */
 #define TIMERS_MAX 8U           /* in all runs that die at each message: a run has one or two messages of the timer */
 #define DEATHS STORM_EVENTS_MAX /* in a run, far from each other */
@@ -37,8 +38,8 @@ static void drop_all(void) {
 }
 
 /* Returns whether the leader has come to the end of its script. */
-static bool play(uint64_t count, bool storms, const char *swapped, const char *image) {
-    *crowd = (struct crowd){.count = count, .storms = storms, .swapped = swapped, .image = image};
+static bool play_by_turns(uint64_t count, bool storms, const char *swapped, const char *image, const char *other) {
+    *crowd = (struct crowd){.count = count, .storms = storms, .swapped = swapped, .image = image, .other = other};
     uint64_t pid = crowd_fork();
     if (pid == 0)
         crowd_lead();
@@ -51,6 +52,10 @@ static bool play(uint64_t count, bool storms, const char *swapped, const char *i
     crowd->swapped = NULL;
     told += crowd->told;
     return end.end == PROCESS_EXITED && end.value == 0;
+}
+
+static bool play(uint64_t count, bool storms, const char *swapped, const char *image) {
+    return play_by_turns(count, storms, swapped, image, NULL);
 }
 
 static bool is_same(const struct crowd_end *a, const struct crowd_end *b) {
@@ -81,9 +86,10 @@ static void a_crowd_ends_alike_each_time(void) {
     CHECK_EQUAL(crowd->lost + crowd->told, 0);
 }
 
-static void swapped_before_each_call(const char *name, const char *image) {
+/* other: NULL, or what the server is swapped for every other time. */
+static void swapped_before_each_call(const char *name, const char *image, const char *other) {
     uint64_t before = entry_of(name).restart_count;
-    CHECK(play(MANY, false, name, image));
+    CHECK(play_by_turns(MANY, false, name, image, other));
     compare(false);
     CHECK_EQUAL(crowd->lost + crowd->told, 0);
     CHECK_EQUAL(entry_of(name).restart_count - before, crowd->swaps);
@@ -91,9 +97,50 @@ static void swapped_before_each_call(const char *name, const char *image) {
     test_print("# %s: %lu swaps\n", name, crowd->swaps);
 }
 
-static void process_swapped_before_each_call(void) { swapped_before_each_call("process", "bin/process"); }
-static void files_swapped_before_each_call(void) { swapped_before_each_call("files", "bin/files"); }
-static void pipes_swapped_before_each_call(void) { swapped_before_each_call("pipes", "bin/pipes"); }
+static void process_swapped_before_each_call(void) { swapped_before_each_call("process", "bin/process", NULL); }
+static void files_swapped_before_each_call(void) { swapped_before_each_call("files", "bin/files", NULL); }
+static void pipes_swapped_before_each_call(void) { swapped_before_each_call("pipes", "bin/pipes", NULL); }
+
+static _Noreturn void sleep_for_ever(void) {
+    const struct process_sleep_request request = {UINT64_MAX};
+    struct process_sleep_reply reply;
+    for (;;)
+        (void)process_sleep(program_process(), &request, &reply, NULL);
+}
+
+/* A program with fewer places refuses them, when it has built much of its state; the one before knows nothing of it. */
+static void too_many_processes_stay_where_they_are(void) {
+    static const char want[] = "no room for process ";
+    static uint64_t pids[MANY];
+    for (uint64_t i = 0; i < MANY; i++)
+        if ((pids[i] = crowd_fork()) == 0)
+            sleep_for_ever();
+    for (uint64_t i = 0; i < REFUSALS; i++) {
+        char why[INIT_NO_MAX] = "";
+        CHECK_STATUS(swap_server("process", "bin/process_small", why), OK);
+        if (!CHECK(strncmp(why, want, sizeof want - 1) == 0))
+            test_note("why: %s", why);
+    }
+    for (uint64_t i = 0; i < MANY; i++) {
+        const struct process_kill_request request = {.pid = pids[i], .signal = PROCESS_SIGKILL};
+        struct process_kill_reply reply;
+        CHECK_STATUS(process_kill(program_process(), &request, &reply, NULL), OK);
+        CHECK_EQUAL(crowd_wait(pids[i]).value, PROCESS_SIGKILL);
+    }
+}
+
+static bool has_hook(void) {
+    struct message message = {.info = MESSAGE_INFO(STORM_LABEL, 4, 0), .words = {STORM_CLEAR}};
+    return ep_call(program_process(), &message) == OK && message_label(message.info) == OK;
+}
+
+/* Its state goes into another layout, and back: the next cases want the hook. */
+static void process_converted_before_each_call(void) {
+    swapped_before_each_call("process", "bin/process", "bin/process_other");
+    if (!has_hook())
+        check_swap("process", "bin/process");
+    CHECK(has_hook());
+}
 
 /* How many messages and kernel calls are there to die at? */
 static void messages_are_counted(void) {
@@ -168,11 +215,18 @@ static void dies_again_and_again_at_each_message(void) {
 }
 
 static const struct test_case cases[] = {
-    CASE(a_crowd_ends_alike_each_time),   CASE(process_swapped_before_each_call),
-    CASE(files_swapped_before_each_call), CASE(pipes_swapped_before_each_call),
-    CASE(messages_are_counted),           CASE(dies_before_each_message),
-    CASE(dies_behind_each_message),       CASE(dies_before_each_kernel_call),
-    CASE(dies_behind_each_kernel_call),   CASE(dies_again_and_again_at_each_message),
+    CASE(a_crowd_ends_alike_each_time),
+    CASE(process_swapped_before_each_call),
+    CASE(process_converted_before_each_call),
+    CASE(too_many_processes_stay_where_they_are),
+    CASE(files_swapped_before_each_call),
+    CASE(pipes_swapped_before_each_call),
+    CASE(messages_are_counted),
+    CASE(dies_before_each_message),
+    CASE(dies_behind_each_message),
+    CASE(dies_before_each_kernel_call),
+    CASE(dies_behind_each_kernel_call),
+    CASE(dies_again_and_again_at_each_message),
 };
 #define CASE_COUNT (sizeof cases / sizeof cases[0])
 

@@ -41,7 +41,8 @@ static void begin_call(void) {
     uint32_t status;
     if (crowd->swapped == NULL)
         return;
-    while ((status = swap_server(crowd->swapped, crowd->image, why)) == P_BUSY)
+    const char *image = crowd->other != NULL && crowd->swaps % 2 == 0 ? crowd->other : crowd->image;
+    while ((status = swap_server(crowd->swapped, image, why)) == P_BUSY)
         spin(); /* another process's swap is under way, and init must find the time for it */
     if (CHECK_STATUS(status, OK))
         CHECK_TEXT(why, "");

@@ -36,9 +36,10 @@ struct crowd {
     bool storms;         /* the leader lets the events come that the hook knows */
     const char *swapped; /* the server to swap before each call, for `image`; NULL: none */
     const char *image;
-    uint64_t swaps; /* so far */
-    uint64_t told;  /* calls that were answered P_FAILED, and were made again */
-    uint64_t lost;  /* calls that failed otherwise */
+    const char *other; /* by turns with `image`; NULL: none */
+    uint64_t swaps;    /* so far */
+    uint64_t told;     /* calls that were answered P_FAILED, and were made again */
+    uint64_t lost;     /* calls that failed otherwise */
     struct crowd_end ends[CROWD_MAX];
 };
 extern struct crowd *crowd;

@@ -126,6 +126,16 @@ class Starting(Changed):
         """The reason is the last line on a terminal's screen, too."""
         self.check_end(self.run_with("{}"), CANNOT_START, r'init: etc/manifest\.json: there is no array "programs"')
 
+    def test_with_fewer_lines_on_the_log(self) -> None:
+        """Then init's reason is not there. The status is, and where the reason would be."""
+        manifest = self.manifest()
+        self.program(manifest, "console")["priority"] = 99
+        done = self.run_with(manifest, "--log", "warn", "-c", "true")
+        self.assertEqual((done.returncode, done.stderr), (CANNOT_START, "baton: status 74: unless a command ended with "
+                         "it, the system could not be started; with `--log info` init says why\n"))
+        done = self.run_with(self.manifest(), "--log", "warn", "-c", "exit 73")
+        self.assertEqual((done.returncode, done.stderr), (73, ""))
+
     def test_a_command_that_ends_with_that_status(self) -> None:
         for status in (CANNOT_START, SERVER_ENDED):
             done = run("--boot", "pvh", "-c", f"exit {status}")
@@ -217,6 +227,20 @@ class Servers(Changed):
                 self.assertEqual(done.returncode, 0 if name == "pipes" else SERVER_ENDED, done.stdout + done.stderr)
                 self.assertIn(f"{name}: main returned 1; its last words: no capability `{cap}`\n", done.stderr)
 
+    def test_one_that_is_not_there_is_not_started_again_by_hand(self) -> None:
+        """It is gone, or waits for its back-off: `servers restart` says which."""
+        for rule, reason in (({"limit": 1, "backoff_ms": 60000},
+                              "it is about to come back, or is being swapped: try again later"),
+                             (None, "the server is gone")):
+            with self.subTest(restart=rule):
+                manifest = self.manifest()
+                pipes = self.program(manifest, "pipes") if rule else self.program_once(manifest, "pipes")
+                pipes.update({"image": "bin/false"} | ({"restart": rule} if rule else {}))
+                done = self.run_with(manifest, "-c", "servers; servers restart pipes")
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertRegex(done.stdout, r"pipes +\w+ +28 +\d  its main returned\n")
+                self.assertTrue(done.stdout.strip().endswith(f"\nservers: pipes: {reason}"), done.stdout)
+
     def test_a_vital_one(self) -> None:
         manifest = self.manifest()
         del self.program_once(manifest, "console")["capabilities"]["irq"]
@@ -229,6 +253,17 @@ class Servers(Changed):
         manifest = self.manifest()
         self.program_once(manifest, "files").update(image="bin/crash", arguments=["divide"])
         self.check_end(self.run_with(manifest, "-c", "true"), SERVER_ENDED, "files: divide error, code 0x0")
+
+    def test_a_vital_one_that_comes_back(self) -> None:
+        """Its reports are alike, so all but the first are short, and init's last words fit on the log."""
+        manifest = self.manifest()
+        self.program(manifest, "files").update(image="bin/crash", arguments=["divide"])
+        done = self.run_with(manifest, "-c", "true")
+        self.check_end(done, SERVER_ENDED, "files: divide error, code 0x0")
+        done = self.run_suite(json.dumps(manifest))
+        self.assertEqual(done.stdout.splitlines()[-1], "Bail out! files: divide error, code 0x0")
+        self.assertEqual(done.stdout.count("image: bin/crash\n"), 1)
+        self.assertIn("init: files: restarted 20 times within 10000 ms: it stays away\n", done.stdout)
 
     def test_in_a_suite(self) -> None:
         """tools/suite.py adds names to faults of programs, and the list of threads to a hang."""

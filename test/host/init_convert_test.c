@@ -17,7 +17,7 @@ enum exporter { EXPORTS, HAS_NO_FORM, EXPORTER_ENDS, EXPORTER_HANGS };
 
 static void act_exporter(enum exporter exporter) {
     CHECK(machine.head.trial == KEEP_EXPORT && machine.head.export_bytes == KEEP_PAGES * PAGE_BYTES);
-    CHECK(child.export.memory == EXPORT_KEEP && machine.head.export_form == 0);
+    CHECK(the_server.export.memory == EXPORT_KEEP && machine.head.export_form == 0);
     if (exporter == HAS_NO_FORM)
         memcpy(machine.head.no, "no form", 8);
     if (exporter == EXPORTS) {
@@ -31,9 +31,9 @@ static void act_exporter(enum exporter exporter) {
 /* Swap to a program that does not know the layout, to the end. importer: what it does with an export. */
 static void convert(enum exporter exporter, enum conduct importer) {
     enum { FIRST_TRIAL, EXPORT, SECOND_TRIAL } next = FIRST_TRIAL;
-    for (uint32_t i = 0; i < LOOKS_MAX && swap_concerns(&child); i++) {
+    for (uint32_t i = 0; i < LOOKS_MAX && swap_concerns(&the_server); i++) {
         uint64_t next_ns = swap_tick(clock_ns);
-        while (swap_concerns(&child)) {
+        while (swap_concerns(&the_server)) {
             cap_t space = machine.runs_in;
             if (next == FIRST_TRIAL && space == NEW_SPACE)
                 act(IS_FOREIGN);
@@ -41,7 +41,7 @@ static void convert(enum exporter exporter, enum conduct importer) {
                 act_exporter(exporter);
             else if (next == SECOND_TRIAL && space == NEW_SPACE) {
                 CHECK(machine.second_head.trial == KEEP_TRIAL && machine.second_head.export_form == FORM);
-                CHECK(machine.second_head.export_bytes == EXPORT_BYTES && child.keep.memory == SECOND_KEEP);
+                CHECK(machine.second_head.export_bytes == EXPORT_BYTES && the_server.keep.memory == SECOND_KEEP);
                 CHECK(machine.second_head.generation == GENERATION + 1 && machine.second_head.slots_end == SLOTS_END);
                 act(importer);
             } else
@@ -49,11 +49,11 @@ static void convert(enum exporter exporter, enum conduct importer) {
             next++;
             if (machine.run_state != THREAD_IN_FAULT)
                 break;
-            CHECK_EQUAL(swap_fault(&child), next <= SECOND_TRIAL || importer != ACCEPTS_AND_ENDS);
+            CHECK_EQUAL(swap_fault(&the_server), next <= SECOND_TRIAL || importer != ACCEPTS_AND_ENDS);
         }
         clock_ns = next_ns > clock_ns && next_ns != DEADLINE_NEVER ? next_ns : clock_ns;
     }
-    CHECK(!swap_concerns(&child));
+    CHECK(!swap_concerns(&the_server));
 }
 
 static void a_state_is_converted(void) {
@@ -61,18 +61,19 @@ static void a_state_is_converted(void) {
     CHECK_EQUAL(swap_to("bin/new"), OK);
     convert(EXPORTS, ACCEPTS);
     CHECK_TEXT(answer(), "");
-    CHECK(child.keep.memory == SECOND_KEEP && child.space == NEW_SPACE && child.generation == GENERATION + 1);
-    CHECK_TEXT(child.path, "bin/new");
-    check_rest();                 /* the first state is given back */
-    CHECK_TEXT(child.former, ""); /* it could not use the state */
-    swap_take_back(&child, clock_ns);
-    CHECK_TEXT(child.path, "bin/new");
+    CHECK(the_server.keep.memory == SECOND_KEEP && the_server.space == NEW_SPACE &&
+          the_server.generation == GENERATION + 1);
+    CHECK_TEXT(the_server.path, "bin/new");
+    check_rest();                      /* the first state is given back */
+    CHECK_TEXT(the_server.former, ""); /* it could not use the state */
+    swap_take_back(&the_server, clock_ns);
+    CHECK_TEXT(the_server.path, "bin/new");
 
     begin();
     CHECK_EQUAL(swap_to("bin/new"), OK);
     convert(EXPORTS, ACCEPTS_AND_ENDS);
     CHECK_TEXT(answer(), "");
-    CHECK(child.keep.memory == SECOND_KEEP && child.space == NEW_SPACE);
+    CHECK(the_server.keep.memory == SECOND_KEEP && the_server.space == NEW_SPACE);
 }
 
 static void a_conversion_fails(void) {
@@ -93,7 +94,7 @@ static void a_conversion_fails(void) {
         CHECK_EQUAL(swap_to("bin/new"), OK);
         convert(rows[i].exporter, rows[i].importer);
         check_old_runs();
-        CHECK_EQUAL(child.keep.memory, FIRST_KEEP);
+        CHECK_EQUAL(the_server.keep.memory, FIRST_KEEP);
         CHECK_TEXT(answer(), rows[i].no);
         CHECK_EQUAL(machine.reports, rows[i].reports);
     }
@@ -111,11 +112,11 @@ static void each_call_of_a_conversion_may_fail(void) {
                 convert(EXPORTS, does_end != 0 ? ENDS : ACCEPTS);
             if (call_count < number)
                 break;
-            CHECK(is_old() && child.keep.memory == FIRST_KEEP && machine.spaces == 1 && machine.runs == 0);
-            if (child.state == INIT_RUNNING)
+            CHECK(is_old() && the_server.keep.memory == FIRST_KEEP && machine.spaces == 1 && machine.runs == 0);
+            if (the_server.state == INIT_RUNNING)
                 check_old_runs();
             else
-                CHECK(child.state == INIT_FAULTED && child.due_ns != 0 && child.dead.rip == OLD_RIP);
+                CHECK(the_server.state == INIT_FAULTED && the_server.due_ns != 0 && the_server.dead.rip == OLD_RIP);
             failing_call = number + 1;
         }
         CHECK_EQUAL(failed, does_end != 0 ? 17 : 14);

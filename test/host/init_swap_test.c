@@ -12,25 +12,26 @@
 /* Go on until the swap is over. */
 static void play(enum conduct conduct) {
     bool has_acted = false;
-    for (uint32_t i = 0; i < LOOKS_MAX && swap_concerns(&child); i++) {
+    for (uint32_t i = 0; i < LOOKS_MAX && swap_concerns(&the_server); i++) {
         uint64_t next_ns = swap_tick(clock_ns);
-        if (machine.runs_in == NEW_SPACE && swap_concerns(&child) && !has_acted) {
+        if (machine.runs_in == NEW_SPACE && swap_concerns(&the_server) && !has_acted) {
             has_acted = true;
             act(conduct);
             if (machine.run_state == THREAD_IN_FAULT)
-                CHECK_EQUAL(swap_fault(&child), conduct != ACCEPTS_AND_ENDS);
+                CHECK_EQUAL(swap_fault(&the_server), conduct != ACCEPTS_AND_ENDS);
         }
         clock_ns = next_ns > clock_ns && next_ns != DEADLINE_NEVER ? next_ns : clock_ns;
     }
-    CHECK(!swap_concerns(&child));
+    CHECK(!swap_concerns(&the_server));
 }
 
 static void the_new_program_takes_over(void) {
     struct init_swap_reply reply;
     begin();
-    CHECK(!swap_concerns(&child) && !swap_fault(&child));
+    CHECK(!swap_concerns(&the_server) && !swap_fault(&the_server));
     CHECK_EQUAL(swap_to("bin/new"), OK);
-    CHECK(swap_concerns(&child) && !swap_result(&reply) && machine.runs_in == OLD_SPACE && !swap_fault(&child));
+    CHECK(swap_concerns(&the_server) && !swap_result(&reply) && machine.runs_in == OLD_SPACE &&
+          !swap_fault(&the_server));
     CHECK(swap_tick(clock_ns) != DEADLINE_NEVER);
     CHECK(machine.runs_in == NEW_SPACE && machine.rip == NEW_RIP && machine.head.trial == 1 && !swap_result(&reply));
     CHECK(machine.head.generation == GENERATION + 1 && machine.head.dead.rip == OLD_RIP);
@@ -41,9 +42,9 @@ static void the_new_program_takes_over(void) {
     check_rest();
     CHECK_TEXT(answer(), "");
     CHECK_TEXT(last_line, "init: a is bin/new now");
-    CHECK(child.space == NEW_SPACE && child.generation == GENERATION + 1 && child.end == INIT_REQUESTED);
-    CHECK_TEXT(child.path, "bin/new");
-    CHECK(child.restart_count == 1 && machine.message_word == 1);
+    CHECK(the_server.space == NEW_SPACE && the_server.generation == GENERATION + 1 && the_server.end == INIT_REQUESTED);
+    CHECK_TEXT(the_server.path, "bin/new");
+    CHECK(the_server.restart_count == 1 && machine.message_word == 1);
 }
 
 static void the_new_program_fails(void) {
@@ -82,13 +83,13 @@ static void each_call_may_fail(void) {
                 break;
             CHECK(status == (number == 1 ? P_IMAGE : OK));
             CHECK(machine.spaces == 1 && machine.pages == 0 && machine.runs == 0 && is_old());
-            CHECK_EQUAL(child.generation, GENERATION);
-            if (child.state == INIT_RUNNING) {
+            CHECK_EQUAL(the_server.generation, GENERATION);
+            if (the_server.state == INIT_RUNNING) {
                 check_old_runs();
             } else {
-                CHECK(child.state == INIT_FAULTED && child.due_ns != 0 && child.due_ns <= clock_ns);
-                CHECK(child.dead.rip == OLD_RIP && child.dead.rax == E_CANCEL);
-                CHECK(child.end == INIT_REQUESTED && child.restart_count == 1);
+                CHECK(the_server.state == INIT_FAULTED && the_server.due_ns != 0 && the_server.due_ns <= clock_ns);
+                CHECK(the_server.dead.rip == OLD_RIP && the_server.dead.rax == E_CANCEL);
+                CHECK(the_server.end == INIT_REQUESTED && the_server.restart_count == 1);
                 restarts++;
             }
             failing_call = number + 1;
@@ -115,7 +116,7 @@ static void the_old_program_is_let_finish(void) {
     machine.rax = E_CANCEL;
     play(ACCEPTS);
     CHECK_TEXT(answer(), "");
-    CHECK_EQUAL(child.space, NEW_SPACE);
+    CHECK_EQUAL(the_server.space, NEW_SPACE);
 
     begin();
     machine.run_state = THREAD_READY;
@@ -123,24 +124,48 @@ static void the_old_program_is_let_finish(void) {
     play(ACCEPTS);
     check_old_runs();
     CHECK_TEXT(answer(), "it is busy with one message");
+
+    begin();
+    machine.run_state = THREAD_READY;
+    CHECK_EQUAL(swap_to("bin/new"), OK);
+    machine.heard++;
+    play(ACCEPTS);
+    check_old_runs();
+    CHECK_TEXT(answer(), "it is never without a message: try again with less to do");
+}
+
+/* Seconds pass between two looks, as on a host that has no time for the machine. Nobody is to blame for them. */
+static void a_machine_that_stands_still(void) {
+    begin();
+    machine.run_state = THREAD_READY;
+    CHECK_EQUAL(swap_to("bin/new"), OK);
+    for (uint32_t i = 0; i < 900; i++)
+        CHECK(swap_tick(clock_ns += 2000000000U) != DEADLINE_NEVER && machine.runs_in == OLD_SPACE);
+    machine.run_state = THREAD_IN_WAIT;
+    (void)swap_tick(clock_ns);
+    CHECK_EQUAL(machine.runs_in, NEW_SPACE);
+    for (uint32_t i = 0; i < 900; i++)
+        CHECK(swap_tick(clock_ns += 2000000000U) != DEADLINE_NEVER && machine.runs_in == NEW_SPACE);
+    play(HANGS);
+    check_old_runs();
 }
 
 /* The server dies before it is swapped. If it comes back in time, its successor is swapped instead. */
 static void the_old_program_dies(void) {
     begin();
     CHECK_EQUAL(swap_to("bin/new"), OK);
-    CHECK(!swap_fault(&child));
-    child.state = INIT_FAULTED;
+    CHECK(!swap_fault(&the_server));
+    the_server.state = INIT_FAULTED;
     CHECK_EQUAL(swap_tick(clock_ns), DEADLINE_NEVER);
-    CHECK(machine.spaces == 1 && is_old() && child.state == INIT_FAULTED);
+    CHECK(machine.spaces == 1 && is_old() && the_server.state == INIT_FAULTED);
     CHECK_TEXT(answer(), "it has just ended");
 
     begin();
     CHECK_EQUAL(swap_to("bin/new"), OK);
-    child.generation++;
-    child.restart_count = 1;
+    the_server.generation++;
+    the_server.restart_count = 1;
     play(ACCEPTS);
-    CHECK(child.space == NEW_SPACE && child.generation == GENERATION + 2 && child.restart_count == 2);
+    CHECK(the_server.space == NEW_SPACE && the_server.generation == GENERATION + 2 && the_server.restart_count == 2);
 }
 
 /* It has said yes, so the state is its own. The image before comes back, and not its Space. */
@@ -149,14 +174,14 @@ static void a_program_that_accepted_may_not_go_back(void) {
     CHECK_EQUAL(swap_to("bin/new"), OK);
     play(ACCEPTS_AND_ENDS);
     CHECK_TEXT(answer(), "");
-    CHECK(child.space == NEW_SPACE && machine.spaces == 1 && machine.pages == 0 && machine.reports == 0);
-    CHECK_EQUAL(child.generation, GENERATION + 1);
-    swap_take_back(&child, clock_ns);
-    CHECK_TEXT(child.path, "bin/old");
+    CHECK(the_server.space == NEW_SPACE && machine.spaces == 1 && machine.pages == 0 && machine.reports == 0);
+    CHECK_EQUAL(the_server.generation, GENERATION + 1);
+    swap_take_back(&the_server, clock_ns);
+    CHECK_TEXT(the_server.path, "bin/old");
     CHECK_TEXT(last_line, "init: a: bin/new has just been swapped in: back to bin/old");
     last_line[0] = '\0';
-    swap_take_back(&child, clock_ns);
-    CHECK_TEXT(child.path, "bin/old");
+    swap_take_back(&the_server, clock_ns);
+    CHECK_TEXT(the_server.path, "bin/old");
     CHECK_TEXT(last_line, "");
 }
 
@@ -174,18 +199,18 @@ static void a_program_proves_itself(void) {
         CHECK_EQUAL(swap_to("bin/new"), OK);
         play(ACCEPTS);
         machine.heard += rows[i].heard;
-        swap_take_back(&child, clock_ns + rows[i].passed_ns);
-        CHECK_TEXT(child.path, rows[i].path);
-        CHECK_TEXT(child.former, "");
+        swap_take_back(&the_server, clock_ns + rows[i].passed_ns);
+        CHECK_TEXT(the_server.path, rows[i].path);
+        CHECK_TEXT(the_server.former, "");
     }
 }
 
 static void swaps_that_are_refused(void) {
     begin();
     CHECK_EQUAL(swap_to("bin/none"), P_NOT_FOUND);
-    child.state = INIT_GONE;
+    the_server.state = INIT_GONE;
     CHECK_EQUAL(swap_to("bin/new"), P_BUSY);
-    child.state = INIT_RUNNING;
+    the_server.state = INIT_RUNNING;
     entry.restart.limit = 0;
     CHECK_EQUAL(swap_to("bin/new"), P_OPERATION);
     entry.restart.limit = 3;
@@ -201,5 +226,5 @@ static void swaps_that_are_refused(void) {
 }
 
 SUITE(CASE(the_new_program_takes_over), CASE(the_new_program_fails), CASE(each_call_may_fail),
-      CASE(the_old_program_is_let_finish), CASE(the_old_program_dies), CASE(a_program_that_accepted_may_not_go_back),
-      CASE(a_program_proves_itself), CASE(swaps_that_are_refused));
+      CASE(the_old_program_is_let_finish), CASE(a_machine_that_stands_still), CASE(the_old_program_dies),
+      CASE(a_program_that_accepted_may_not_go_back), CASE(a_program_proves_itself), CASE(swaps_that_are_refused));

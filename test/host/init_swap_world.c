@@ -6,6 +6,7 @@
 #include "libsys/program/program.h"
 #include "libsys/runtime/print.h"
 #include "libsys/wire/commit.h"
+#include "servers/init/kept.h"
 #include "servers/init/report.h"
 #include "test/host/suite.h"
 
@@ -14,7 +15,7 @@ struct program program;
 
 static struct message_page page;
 struct manifest_program entry;
-struct child child;
+struct child the_server;
 uint64_t clock_ns;
 char last_line[LOG_BYTES_MAX];
 
@@ -36,8 +37,8 @@ void log_print(const char *format, ...) {
     va_end(arguments);
 }
 
-void report_fault(const struct world *world, const struct child *one) {
-    CHECK(world == &the_world && one == &child);
+void report_fault(const struct world *world, struct child *one) {
+    CHECK(world == &the_world && one == &the_server);
     machine.reports++;
 }
 
@@ -49,7 +50,7 @@ bool world_find_file(const struct world *world, const char *path, struct image_f
 }
 
 bool child_build_beside(const struct child *one, const char *path, struct world *world, struct child *ret_next) {
-    CHECK(one == &child && world == &the_world);
+    CHECK(one == &the_server && world == &the_world);
     if (fails())
         return false;
     *ret_next = *one;
@@ -60,16 +61,15 @@ bool child_build_beside(const struct child *one, const char *path, struct world 
     return true;
 }
 
-/* The head of the state that the child uses. */
 struct keep_head *head_of(const struct child *one) {
     CHECK(one->keep.memory == FIRST_KEEP || one->keep.memory == SECOND_KEEP);
     return one->keep.memory == FIRST_KEEP ? &machine.head : &machine.second_head;
 }
 
-bool child_write_head(struct child *one, const struct world *world, const struct thread_registers *dead,
-                      enum keep_trial trial) {
+bool kept_write_head(struct child *one, const struct world *world, const struct thread_registers *dead,
+                     enum keep_trial trial) {
     struct keep_head *head = head_of(one);
-    CHECK(one == &child && world == &the_world && (dead == NULL || trial == KEEP_TRIAL));
+    CHECK(one == &the_server && world == &the_world && (dead == NULL || trial == KEEP_TRIAL));
     if (fails())
         return false;
     head->generation = one->generation;
@@ -83,8 +83,8 @@ bool child_write_head(struct child *one, const struct world *world, const struct
     return true;
 }
 
-bool child_take_kept(const struct child *one, struct world *world, struct memory_run *ret_run) {
-    CHECK(one == &child && world == &the_world && one->keep.memory == FIRST_KEEP);
+bool kept_take(const struct child *one, struct world *world, struct memory_run *ret_run) {
+    CHECK(one == &the_server && world == &the_world && one->keep.memory == FIRST_KEEP);
     *ret_run = (struct memory_run){0};
     if (fails())
         return false;
@@ -92,7 +92,7 @@ bool child_take_kept(const struct child *one, struct world *world, struct memory
     return true;
 }
 
-void child_drop_export(struct child *one, struct world *world) {
+void kept_drop_export(struct child *one, struct world *world) {
     CHECK(world == &the_world);
     if (one->export.page_count == 0)
         return;
@@ -120,9 +120,9 @@ void child_drop_image(struct child *one, struct world *world) {
     one->space = 0;
 }
 
-uint64_t child_kept_word(const struct child *one, const struct world *world, uint64_t offset_bytes) {
+uint64_t kept_word(const struct child *one, const struct world *world, uint64_t offset_bytes) {
     uint64_t word;
-    CHECK(one == &child && world == &the_world);
+    CHECK(one == &the_server && world == &the_world);
     if (offset_bytes == KEEP_STATE_AT - KEEP_AT + COMMIT_HEARD)
         return machine.heard;
     memcpy(&word, (const uint8_t *)head_of(one) + offset_bytes, sizeof word);
@@ -197,7 +197,7 @@ struct result sys_thread_read(cap_t thread, uint64_t parts) {
 
 void begin(void) {
     memset(&machine, 0, sizeof machine);
-    memset(&child, 0, sizeof child);
+    memset(&the_server, 0, sizeof the_server);
     machine.runs_in = OLD_SPACE;
     machine.rip = OLD_RIP;
     machine.run_state = THREAD_IN_WAIT;
@@ -208,15 +208,15 @@ void begin(void) {
     machine.spaces = 1;
     machine.heard = 100;
     entry = (struct manifest_program){.name = "a", .restart = {.limit = 3}};
-    child = (struct child){.program = &entry,
-                           .thread = 5,
-                           .space = OLD_SPACE,
-                           .generation = GENERATION,
-                           .message = {20, 2, 1},
-                           .keep = {FIRST_KEEP, 0, KEEP_PAGES},
-                           .path = "bin/old",
-                           .state = INIT_RUNNING,
-                           .end = INIT_HUNG};
+    the_server = (struct child){.program = &entry,
+                                .thread = 5,
+                                .space = OLD_SPACE,
+                                .generation = GENERATION,
+                                .message = {20, 2, 1},
+                                .keep = {FIRST_KEEP, 0, KEEP_PAGES},
+                                .path = "bin/old",
+                                .state = INIT_RUNNING,
+                                .end = INIT_HUNG};
     the_world.source = (struct image_source){take_page, give_page};
     program.message = &page;
     call_count = failing_call = 0;
@@ -226,13 +226,13 @@ void begin(void) {
 
 uint32_t swap_to(const char *path) {
     const char *reason = "";
-    uint32_t status = swap_begin(&child, path, &reason);
+    uint32_t status = swap_begin(&the_server, path, &reason);
     CHECK(status == OK || reason[0] != '\0');
     return status;
 }
 
 void act(enum conduct conduct) {
-    struct keep_head *head = head_of(&child);
+    struct keep_head *head = head_of(&the_server);
     machine.message_word = 1; /* it may use its message page from the start */
     head->is_foreign = conduct == IS_FOREIGN;
     if (conduct == ACCEPTS || conduct == ACCEPTS_AND_ENDS)
@@ -243,13 +243,13 @@ void act(enum conduct conduct) {
         machine.run_state = THREAD_IN_FAULT;
 }
 
-bool is_old(void) { return child.space == OLD_SPACE && strcmp(child.path, "bin/old") == 0; }
+bool is_old(void) { return the_server.space == OLD_SPACE && strcmp(the_server.path, "bin/old") == 0; }
 
 /* Nothing is left of a swap, and nothing is missing. */
 void check_rest(void) {
-    CHECK(machine.spaces == 1 && machine.pages == 0 && machine.runs == 0 && !swap_concerns(&child));
-    CHECK(child.export.page_count == 0 && child.export_form == 0 && child.export_bytes == 0);
-    CHECK(child.space == machine.runs_in && child.state == INIT_RUNNING && !machine.suspended);
+    CHECK(machine.spaces == 1 && machine.pages == 0 && machine.runs == 0 && !swap_concerns(&the_server));
+    CHECK(the_server.export.page_count == 0 && the_server.export_form == 0 && the_server.export_bytes == 0);
+    CHECK(the_server.space == machine.runs_in && the_server.state == INIT_RUNNING && !machine.suspended);
     CHECK_EQUAL(swap_tick(clock_ns), DEADLINE_NEVER);
 }
 
@@ -257,8 +257,8 @@ void check_rest(void) {
 void check_old_runs(void) {
     check_rest();
     CHECK(is_old() && machine.rip == OLD_RIP && machine.message_word == PAGE_WORD);
-    CHECK(child.generation == GENERATION && machine.head.generation == GENERATION && machine.head.trial == 0);
-    CHECK(child.end == INIT_HUNG && child.restart_count == 0 && child.former[0] == '\0');
+    CHECK(the_server.generation == GENERATION && machine.head.generation == GENERATION && machine.head.trial == 0);
+    CHECK(the_server.end == INIT_HUNG && the_server.restart_count == 0 && the_server.former[0] == '\0');
 }
 
 const char *answer(void) {

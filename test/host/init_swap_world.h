@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "libsys/program/keep.h"
 #include "libsys/runtime/print.h"
 #include "servers/init/swap.h"
 
@@ -20,7 +21,7 @@
 #define GENERATION 7U
 #define SLOTS_END 128U /* the first state says so */
 
-extern struct child child; /* the server */
+extern struct child the_server;
 extern struct manifest_program entry;
 extern uint64_t clock_ns;
 extern char last_line[LOG_BYTES_MAX];     /* on the log */

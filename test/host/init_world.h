@@ -16,6 +16,7 @@ extern char last_line[LOG_BYTES_MAX]; /* on the log */
 struct seen {
     uint32_t builds, gone_builds, starts, stops, swaps;
     uint64_t build_ns, dead_rip;
+    char path[MANIFEST_IMAGE_MAX]; /* of another image that it was to be swapped for */
 };
 extern struct seen seen[MANIFEST_PROGRAMS_MAX];
 extern uint32_t power_offs, revoked_count, taken_back, resume_count;

@@ -48,8 +48,10 @@ static void whole_manifest_is_read(void) {
 }
 
 #define PROGRAM(rest) "{\"programs\":[{\"name\":\"a\",\"image\":\"b\"" rest "}]}"
-#define RESTART(rule) PROGRAM(",\"keep\":1,\"restart\":" rule)
-#define HEARTBEAT(ms) PROGRAM(",\"keep\":1,\"restart\":{\"limit\":1},\"heartbeat_ms\":" ms)
+#define TABLE ",\"capabilities\":{\"table\":{\"self\":\"table\"}}"
+#define RESTART(rule) PROGRAM(TABLE ",\"keep\":1,\"restart\":" rule)
+#define HEARTBEAT(ms) PROGRAM(TABLE ",\"keep\":1,\"restart\":{\"limit\":1},\"heartbeat_ms\":" ms)
+#define NO_TABLE "program 1 (a): restart goes with \"table\": {\"self\": \"table\"}: the next program looks through it"
 
 /* The members of a program that comes back: their bounds, in any order, and what is meant where one is left out. */
 static void restarts_are_read(void) {
@@ -62,7 +64,7 @@ static void restarts_are_read(void) {
     CHECK(parse(RESTART("{\"backoff_ms\":0,\"window_ms\":1,\"limit\":4294967295}")));
     CHECK(one->restart.limit == 4294967295 && one->restart.window_ms == 1 && one->restart.backoff_ms == 0);
     CHECK(parse(PROGRAM(",\"heartbeat_ms\":86400000,\"restart\":{\"limit\":20,\"window_ms\":86400000,"
-                        "\"backoff_ms\":86400000},\"keep\":4096")));
+                        "\"backoff_ms\":86400000},\"keep\":4096" TABLE)));
     CHECK(one->restart.limit == 20 && one->restart.window_ms == 86400000 && one->restart.backoff_ms == 86400000);
     CHECK(one->keep_pages == 4096 && one->heartbeat_ms == 86400000);
     CHECK(parse(HEARTBEAT("100")));
@@ -132,6 +134,10 @@ static void mistakes_are_named(void) {
         {PROGRAM(",\"heartbeat_ms\":100,\"keep\":1"), "program 1 (a): heartbeat_ms goes with restart"},
         {PROGRAM(",\"restart\":{\"limit\":1}"),
          "program 1 (a): restart goes with keep: the next program must know what it holds"},
+        {PROGRAM(",\"keep\":1,\"restart\":{\"limit\":1}"), NO_TABLE},
+        {PROGRAM(",\"keep\":1,\"restart\":{\"limit\":1},\"capabilities\":{\"table\":{\"self\":\"thread\"}}"), NO_TABLE},
+        {PROGRAM(",\"keep\":1,\"restart\":{\"limit\":1},\"capabilities\":{\"t\":{\"self\":\"table\"}}"), NO_TABLE},
+        {PROGRAM(",\"keep\":1,\"restart\":{\"limit\":1},\"capabilities\":{\"table\":{\"memory\":1}}"), NO_TABLE},
         {PROGRAM(",\"arguments\":\"x\""), "program 1 (a): arguments is not an array"},
         {PROGRAM(",\"arguments\":[1]"), "program 1 (a): an argument is not a string"},
         {PROGRAM(",\"arguments\":[\"a\\n\"]"), "program 1 (a): an argument contains an escape or control character"},

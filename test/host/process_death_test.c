@@ -4,20 +4,15 @@
  * the records and the processes' memory hold after each step, must be as without. A point lies before and behind each
  * system call and commit.
  */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "libsys/wire/journal.h"
 
-#include <sanitizer/asan_interface.h>
 #include <setjmp.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "libsys/program/keep.h"
 #include "servers/process/delivery/delivery.h"
 #include "servers/process/programs/exec_rest.h"
 #include "servers/process/recovery/recovery.h"
-#include "test/host/process_world.h"
+#include "test/host/process_layouts.h"
 #include "test/host/suite.h"
 #include "test/lib/random.h"
 
@@ -231,7 +226,7 @@ static uint64_t undisturbed[STEPS_MAX][FACTS];
 static uint64_t point_counts[STEPS_MAX];
 static uint32_t step_number, victim_step;
 static uint64_t victim_point, second_point;
-static bool records, differs;
+static bool records, differs, swaps; /* swaps: before each step, for a program of another layout */
 static jmp_buf stopped;
 
 /* Threads of all processes that are suspended, and those whose calls were taken back. */
@@ -247,6 +242,8 @@ static void count_threads(uint64_t *ret_suspended, uint64_t *ret_told) {
 }
 
 static void step(void) {
+    if (swaps)
+        layouts_swap();
     points = 0;
     dies_at = !records && step_number == victim_step ? victim_point : 0;
     dies_again_at = second_point;
@@ -266,7 +263,7 @@ static void seen(uint64_t status, uint64_t value) {
                            [END_PID] = world_late.end.pid,
                            [END_KIND] = world_late.end.end,
                            [END_VALUE] = world_late.end.value,
-                           [FREE] = trace.free_frames,
+                           [FREE] = trace.free_frames + page_allocator_spare_count(&context->allocator),
                            [SLOTS] = trace.slots,
                            [FILES] = trace.files,
                            [SHARERS] = trace.sharers,
@@ -469,13 +466,10 @@ static bool dies(uint32_t victim, uint64_t at, uint64_t second) {
         printf("#   died in step %u at point %lu, and again %lu behind\n", victim, at, second);
     return !differs;
 }
-
 static void each_death_is_unseen(void) {
     static uint64_t counts[STEPS_MAX];
     uint64_t all = 0, failed = 0;
-    if (mmap((void *)KEEP_AT, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-        MAP_FAILED)
-        abort();
+    layouts_map_keep();
     records = true;
     scenario();
     records = false;
@@ -496,4 +490,11 @@ static void second_death_is_unseen(void) {
     }
 }
 
-SUITE(CASE(each_death_is_unseen), CASE(second_death_is_unseen));
+/* ... and nobody dies, but a program of another layout takes over again and again? */
+static void swaps_are_unseen(void) {
+    swaps = true;
+    (void)dies(STEPS_MAX, 0, 0);
+    swaps = false;
+}
+
+SUITE(CASE(each_death_is_unseen), CASE(second_death_is_unseen), CASE(swaps_are_unseen));

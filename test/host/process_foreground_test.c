@@ -212,6 +212,18 @@ static void the_terminal_is_not_taken(void) {
     CHECK_EQUAL(set_foreground(shell, shell), P_BACKGROUND);
 }
 
+/* Of the console's answers, some are lost. Only if all are, all may read the terminal. */
+static void the_console_is_told_again(void) {
+    uint64_t shell, other;
+    start_world(&shell, &other);
+    world_lost_answers = 2;
+    CHECK_EQUAL(set_foreground(1, 1), OK);
+    CHECK(world_told_foreground == 1 && world_lost_answers == 0 && served_context.caps.console == FAKE_CAP_CONSOLE);
+    world_lost_answers = 3;
+    CHECK_EQUAL(set_foreground(1, shell), OK);
+    CHECK(world_lost_answers == 0 && served_context.caps.console == 0);
+}
+
 /* A stopped job that is brought back goes on before any key can reach it, so that none is lost. */
 static void a_job_goes_on_as_it_gets_the_terminal(void) {
     uint64_t shell, other, job, member;
@@ -267,5 +279,5 @@ static void background_stops_until_it_is_let_go_on(void) {
 SUITE(CASE(only_the_foreground_gives_the_terminal_away), CASE(the_terminal_goes_back_to_whoever_gave_it),
       CASE(without_the_giver_it_is_the_first_ones), CASE(a_group_that_is_left_has_ended), CASE(keys_reach_all_of_a_job),
       CASE(groups_without_a_minder_are_orphaned), CASE(a_spawn_takes_the_terminal_with_it),
-      CASE(the_terminal_is_not_taken), CASE(a_job_goes_on_as_it_gets_the_terminal),
+      CASE(the_terminal_is_not_taken), CASE(the_console_is_told_again), CASE(a_job_goes_on_as_it_gets_the_terminal),
       CASE(background_stops_until_it_is_let_go_on));

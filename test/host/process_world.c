@@ -24,6 +24,7 @@ cap_t world_deferred;
 uint64_t world_now_ns;
 bool world_odd_call;
 uint64_t world_told_foreground;
+uint32_t world_lost_answers;
 struct process_strings world_strings;
 char world_log[4096];
 
@@ -32,7 +33,10 @@ uint32_t protocol_call(cap_t server, uint32_t number, const struct protocol_oper
                        void *reply, struct protocol_extra *extra) {
     if (server == FAKE_CAP_CONSOLE && strcmp(operation->name, "set_foreground") == 0) {
         memcpy(&world_told_foreground, request, sizeof world_told_foreground);
-        return OK;
+        if (world_lost_answers == 0)
+            return OK;
+        world_lost_answers--;
+        return E_PEER;
     }
     if (fake_fails()) {
         strcpy(extra->reason, "made to fail");
@@ -158,6 +162,7 @@ void world_start(uint64_t pages) {
     world_now_ns = 0;
     world_odd_call = false;
     world_told_foreground = 0;
+    world_lost_answers = 0;
     world_log[0] = 0;
     world_strings = (struct process_strings){2, 2, 1};
     context->caps = (struct context_caps){.endpoint = FAKE_CAP_ENDPOINT,

@@ -24,6 +24,7 @@ extern cap_t world_deferred;           /* the slot of the last answer that was p
 extern uint64_t world_now_ns;          /* the clock's time */
 extern bool world_odd_call;            /* the files server got an unexpected call */
 extern uint64_t world_told_foreground; /* the foreground group that the console was told */
+extern uint32_t world_lost_answers;    /* of the console, from now on */
 
 /* The division of the strings staged by world_spawn and world_exec: "prog", "arg", "A=1",
  * "cap:fake=3", "console=33". */

@@ -47,6 +47,7 @@ PROTOCOL_SERVER(till, TILL_OPERATIONS)
 
 struct till *till, till_last;
 uint64_t till_layout;
+uint64_t till_more_bytes;
 const struct protocol *const till_shape = &till_protocol;
 
 static struct till_seat *find_seat(bool is_free) {
@@ -318,7 +319,7 @@ static void serve_from(uint32_t status, bool follows) {
 
 void till_serve(void) {
     till = (struct till *)(uintptr_t)KEEP_STATE_AT;
-    bool follows = server_keep(&till->server, till_layout, sizeof *till);
+    bool follows = server_keep(&till->server, till_layout, sizeof *till + till_more_bytes);
     if (follows)
         claim();
     serve_from(server_init(&till->server, program_need("serve"), &till_protocol), follows);

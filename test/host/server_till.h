@@ -58,6 +58,7 @@ struct till {
 extern struct till *till;
 extern struct till till_last; /* as the last program left it */
 extern uint64_t till_layout;
+extern uint64_t till_more_bytes; /* of the state */
 extern const struct protocol *const till_shape;
 
 /* Programs: main() of one that keeps the till, and of one that does not. */

@@ -91,6 +91,15 @@ static void the_new_program_keeps_nothing(void) {
     doomed_swap(&nothing, "the new program keeps no state", 0);
 }
 
+/* The program that stands in for a server that is gone empties its table. It must not do so to one that is not. */
+static void the_new_program_stands_in(void) {
+    char why[INIT_NO_MAX];
+    hold();
+    CHECK_STATUS(swap_server("mortal", "bin/gone", why), OK);
+    CHECK_TEXT(why, "the new program keeps no state");
+    check_held(0);
+}
+
 static void the_new_program_ends_at_once(void) {
     const struct mortal_doom_request first = {.starts = 1, .place = MORTAL_START_FIRST};
     for (uint32_t i = 0; i < 3; i++) /* by turns it ends in another way */
@@ -208,6 +217,7 @@ static const struct test_case cases[] = {
     CASE(the_new_program_hangs),
     CASE(a_state_in_another_form),
     CASE(the_new_program_keeps_nothing),
+    CASE(the_new_program_stands_in),
     CASE(a_conversion_that_dies),
     CASE(swapped_a_thousand_times),
     CASE(swapped_while_calls_come),

@@ -58,6 +58,42 @@ class Swaps(unittest.TestCase):
                 self.assertEqual(output, lines(expected.stdout), got.stderr)
                 self.assertRegex(servers, rf"process +runs +26 +{len(SWAPS)} ")
 
+    def test_swaps_at_named_times(self) -> None:
+        """--swap-at: to another make and back at one time each, under a pipeline that is open all the while."""
+        talk = "write /tmp/talk 'echo one; sleep 4; echo two'; shell < /tmp/talk | cat; servers; log"
+        for cpus in ((), ("--smp", "4", "--all-cpus")):
+            with self.subTest(cpus=cpus):
+                done = run("--boot", "pvh", *cpus, "--swap-at", "500000,files,/bin/files_flat",
+                           "--swap-at", "2000000,files,bin/files", "--swap-at", "3000000,process,/bin/process_lottery",
+                           "--swap-at", "200000,files,/bin/console", "-c", talk)
+                output, _, said = lines(done.stdout).partition("SERVER ")
+                self.assertEqual(output, "one\ntwo\n", done.stderr)
+                self.assertRegex(said, r"files +runs +28 +2 [^$]*process +runs +26 +1 ")
+                for line in ("files stays bin/files: ", "files is bin/files_flat now",
+                             "files is bin/files now", "process is bin/process_lottery now"):
+                    self.assertIn(f"init: {line}", said)
+                    said = said.partition(f"init: {line}")[2]  # in this order
+
+    def test_an_image_that_is_too_large(self) -> None:
+        done = run("--boot", "pvh", "-c",
+                   "swap files /bin/process_mini; swap files /bin/files_flat; echo still here; log")
+        self.assertIn("swap: files: the new program can't be built: see `log`\nstill here\n", lines(done.stdout))
+        self.assertIn("init: files: bin/process_mini: not enough memory\n", lines(done.stdout))
+
+    def test_times_without_a_use(self) -> None:
+        for swap, reason in (("5,nobody,bin/files", "no program nobody of the manifest can come back; these can: "),
+                             ("5,files,bin/nothing", "there is no bin/nothing on the volume"),
+                             ("0,files,bin/files", "want US,NAME,IMAGE"), ("5,files", "want US,NAME,IMAGE")):
+            with self.subTest(swap=swap):
+                done = run("--boot", "pvh", "--swap-at", swap, "-c", "true")
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(f"{swap}: {reason}", done.stderr)
+
+    def test_too_many_times(self) -> None:
+        done = run("--boot", "pvh", *["--swap-at", "5,files,bin/files"] * 9, "-c", "true")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--swap-at: 9 of them; at most 8 can be given", done.stderr)
+
     def test_an_option_that_the_next_server_lacks(self) -> None:
         done = run("--boot", "pvh", "--with", "process=process_lottery --seed 7", "-c",
                    "swap process /bin/process; echo still here")

@@ -29,6 +29,7 @@ CPUS = ((), ("--smp", "2", "--all-cpus"), ("--smp", "4", "--all-cpus"))
 LINES = 10
 SCRIPT_LINES = 1000
 TYPED = 15  # times that the console is ended while lines are typed
+SWAPS_REFUSED = 40
 NAMES = ("console", "files", "pipes", "process")
 MACHINE_SECONDS = "400"  # an emulator with more CPUs than a busy host can spare is slow
 
@@ -175,6 +176,25 @@ class Commands(unittest.TestCase):
         self.assertEqual((text, kills), ("0\n" * len(NAMES), len(NAMES)), done.stdout + done.stderr)
         self.assertEqual(len(re.findall(r"^\w+ +runs +\d+ +1  on request$", done.stdout.replace("\r", ""), re.M)),
                          len(NAMES), done.stdout)
+
+    def test_a_storm_for_nobody(self) -> None:
+        for option in ("--storm", "--swaps"):
+            with self.subTest(option=option):
+                done = run("--boot", "pvh", option, "1,2000,nosuch", "-c", "true")
+                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+                self.assertIn(f"{option} 1,2000,nosuch: no program nosuch of the manifest can come back; these can: "
+                              f"{', '.join(NAMES)}", done.stderr)
+
+    def test_a_swap_that_is_refused_beside_others(self) -> None:
+        """Each answer is that of its own swap, even if the next one begins at once."""
+        done = run("--boot", "pvh", "--swaps", f"{SEED},{FILES_MEAN_US},files", "-c",
+                   "\n".join(["swap pipes /bin/true"] * SWAPS_REFUSED) + LIST)
+        text, swaps = judge(done.stdout)
+        self.assertLessEqual(set(text.splitlines()), {
+            "swap: pipes: another swap is under way",
+            "swap: pipes stays as it is: the new program ended at once: see `log`"}, done.stdout + done.stderr)
+        self.assertEqual(text.count("swap: "), SWAPS_REFUSED)
+        self.assertGreater(swaps, KILLS_MIN)
 
 
 if __name__ == "__main__":

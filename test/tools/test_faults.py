@@ -129,6 +129,18 @@ class Reports(unittest.TestCase):
                          ["kv: main returned 1; its last words: no capability `events`"])
         self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned"), [])
 
+    def test_last_words_are_of_the_program_that_ended(self) -> None:
+        """Neither those of a program before it, nor what its report says of registers."""
+        explainer = Explainer(self.images())
+        for line in ("no capability `events`", "main returned 1"):
+            explainer.explain(f"{PREFIX}kv: {line}")
+        self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned 2"), ["kv: main returned 2"])
+        for line in ("no capability `irq`", f"divide error, code 0x0, rip 0x{1:016x}",
+                     "walk of 4 levels: 0x1 0x2 0x3 0x4", f"rax 0x{1:016x} rbx 0x{2:016x}",
+                     f"rbp 0x{1:016x} rsp 0x{2:016x}", f"r12 0x{1:016x} r13 0x{2:016x}"):
+            explainer.explain(f"{PREFIX}kv: {line}")
+        self.assertEqual(explainer.explain(f"{PREFIX}kv: main returned 3"), ["kv: main returned 3"])
+
     def test_last_reports_of_a_log(self) -> None:
         """The last three reports, each with the images that the log told last before it."""
         log = []

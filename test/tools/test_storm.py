@@ -6,6 +6,7 @@ import argparse
 import json
 import pathlib
 import unittest
+from collections.abc import Callable
 from unittest import mock
 
 from baton_cli import command_storm
@@ -106,7 +107,8 @@ class Toy(System):
 
 
 class Campaigns(unittest.TestCase):
-    def run_toy(self, needs: Plan | None, count: int) -> list[campaign.Failure]:
+    def run_toy(self, needs: Plan | None, count: int,
+                on_batch: Callable[[int, list[campaign.Failure]], None] | None = None) -> list[campaign.Failure]:
         def draw(seed: int, number: int) -> Plan:
             texts = {5: "files:3:kill", 7: "console:1:drop,pipes:5:kill,files:1:drop", 90: "pipes:5:kill"}
             return plans.parse(texts.get(number, f"files:{number + seed}:drop"))
@@ -114,7 +116,7 @@ class Campaigns(unittest.TestCase):
         toy = Toy(pathlib.Path("."))
         object.__setattr__(toy, "needs", needs)
         with mock.patch.object(plans, "draw", draw):
-            done, failures = Campaign(toy, 2).run(100, 1, count)
+            done, failures = Campaign(toy, 2, on_batch=on_batch or (lambda done, failures: None)).run(100, 1, count)
         self.assertEqual(done, count)
         return failures
 
@@ -124,6 +126,33 @@ class Campaigns(unittest.TestCase):
         self.assertEqual((failure.number, [str(plan) for plan in failure.replay], failure.replays),
                          (7, ["pipes:5:kill"], campaign.REPLAYS))
         self.assertIn("./baton storm --plan pipes:5:kill", failure.lines()[-1])
+
+    def test_a_failure_is_told_when_it_is_found(self) -> None:
+        """Each once, before the campaign goes on."""
+        said: list[str] = []
+        with mock.patch.object(command_storm, "say", said.append), \
+                mock.patch.object(command_storm, "print", lambda text, flush: said.append(text), create=True), \
+                mock.patch.object(campaign, "BATCH", 20):
+            failures = self.run_toy(None, 120, command_storm.progress(0.0))
+        first, second = ("\n".join(failure.lines()) for failure in failures)
+        self.assertEqual([line if "plans," not in line else line.partition(", ")[0] for line in said],
+                         [first, "40 plans", "80 plans", second, "120 plans"])
+
+    def test_it_ends_when_it_is_told_to(self) -> None:
+        """A signal is an exception in one thread. The machines of the others end, too."""
+        ended: list[int] = []
+
+        class Slow(Toy):
+            def run(self, chosen):  # type: ignore[no-untyped-def]
+                if "files:1:" in str(chosen[0]):
+                    raise KeyboardInterrupt
+                ended.append(self.is_over.wait(60))
+                raise machine.EndedError
+
+        with mock.patch.object(plans, "draw", lambda seed, number: plans.parse(f"files:{number}:drop")), \
+                self.assertRaises(KeyboardInterrupt):
+            Campaign(Slow(pathlib.Path(".")), 3).run(0, 1, 150)
+        self.assertEqual(ended, [True, True])
 
     def test_plans_behind_one_that_fails(self) -> None:
         """... are run, too, in the same machine's turn or another's."""
@@ -145,6 +174,9 @@ class Command(unittest.TestCase):
         for option in ("--plans", "--first", "--jobs", "--smp"):
             with self.subTest(option=option), self.assertRaisesRegex(UserError, "at least 1"):
                 command_storm.run(parser.parse_args([option, "0"]))
+        for minutes in ("0", "-1", "nan"):
+            with self.subTest(minutes=minutes), self.assertRaisesRegex(UserError, "--minutes: more than 0"):
+                command_storm.run(parser.parse_args(["--minutes", minutes]))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,10 @@ from machine.places import Places, naming, private_places
 NAME = "run"
 SUMMARY = "boot, with the console on this terminal (-c 'COMMANDS' to run some and power off)"
 
+SWAPS_AT_MAX = 8  # servers/init/storm.h has room for these, and for --storm and --swaps
 LOG_LEVELS = ("error", "warn", "info")
+UNEXPLAINED = {kernel_log.STATUS_CANNOT_START: "the system could not be started",
+               kernel_log.STATUS_VITAL_ENDED: "a server has ended that the manifest calls vital"}
 OWN_VOLUME = "boot.tar"  # in a machine's folder: the one it boots
 COMMANDS_NAME = "etc/rc"
 MANIFEST_NAME = "etc/manifest.json"
@@ -117,6 +120,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                              "SEED")
     parser.add_argument("--swaps", type=storm, dest="swap_storm", metavar="SEED,US[,NAME]",
                         help="swap a server for a program of its own image, in the same way")
+    parser.add_argument("--swap-at", type=swap_at, action="append", default=[], metavar="US,NAME,IMAGE",
+                        help="swap the server NAME for this image of the volume, US microseconds after all servers "
+                             f"were started; up to {SWAPS_AT_MAX} times")
     parser.add_argument("--log", choices=LOG_LEVELS, default="info", help="the kernel log's level (default info)")
     parser.add_argument("--boot", choices=("uefi", "pvh"), default="uefi", help="pvh: straight into the loader, faster")
     parser.add_argument("--with", dest="swaps", action="append", default=[], metavar="NAME=IMAGE",
@@ -205,6 +211,26 @@ def storm(text: str) -> str:
     return text
 
 
+def swap_at(text: str) -> str:
+    """The word for one swap, as servers/init/storm.h describes it."""
+    match = re.fullmatch(r"([1-9][0-9]{0,9},[a-z_]{1,23}),/?([!-~]+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text}: want US,NAME,IMAGE, as in 200000,files,/bin/files_flat")
+    return ",".join(match.groups())
+
+
+def check_storm(members: volume.Members, option: str, wanted: str, names: list[str], image: str | None = None) -> None:
+    """Raise UserError when a storm is meant for a program that can't come back, or an image that is not there: it
+    would do nothing."""
+    known = [program["name"] for program in read_manifest(members)["programs"] if "restart" in program]
+    for name in names:
+        if name not in known:
+            raise UserError(f"{option} {wanted}: no program {name} of the manifest can come back; these can: "
+                            f"{', '.join(known)}", CODE_USAGE)
+    if image is not None and image not in dict(members):
+        raise UserError(f"{option} {wanted}: there is no {image} on the volume", CODE_USAGE)
+
+
 def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Path:
     """The boot volume, with etc/rc on it when there are commands, and with what --with,
     --fixed-addresses and --all-cpus change."""
@@ -219,6 +245,12 @@ def make_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib.Pa
         members = swap_image(members, swap)
     if server_options:
         members = set_options(members, server_options)
+    for option, wanted in (("--storm", options.storm), ("--swaps", options.swap_storm)):
+        if wanted:
+            check_storm(members, option, wanted, wanted.split(",")[2:])
+    for swap in options.swap_at:
+        _, name, image = swap.split(",", 2)
+        check_storm(members, "--swap-at", swap, [name], image)
     with naming(special):
         special.write_bytes(volume.build(members))
     return special
@@ -239,6 +271,9 @@ def make_boot(options: argparse.Namespace, archive: pathlib.Path, cache: pathlib
         command += f" storm={options.storm}"
     if options.swap_storm:
         command += f" swaps={options.swap_storm}"
+    if len(options.swap_at) > SWAPS_AT_MAX:
+        raise UserError(f"--swap-at: {len(options.swap_at)} of them; at most {SWAPS_AT_MAX} can be given", CODE_USAGE)
+    command += "".join(f" swap-at={swap}" for swap in options.swap_at)
     if not programs_only(options) and os.isatty(0):
         # shows boot messages on the screen; with a pipe, the kernel's probing of the chip would hide the pipe's end
         command += " log_serial"
@@ -309,6 +344,9 @@ def finish(guest: Guest, options: argparse.Namespace, limit: float | None, fault
         status = evidence.log.power_off_status or 0
         if status and options.commands is None:
             say(f"powered off with status {status}; the kernel's log is {paths.shown(log)}")
+        if status in UNEXPLAINED and options.log != LOG_LEVELS[-1]:  # the log has no word of it
+            say(f"status {status}: unless a command ended with it, {UNEXPLAINED[status]}; with `--log "
+                f"{LOG_LEVELS[-1]}` init says why")
         return status
     if not problem.is_told:
         evidence = dataclasses.replace(evidence, programs=faults.programs(evidence.log.text))

@@ -31,7 +31,7 @@ from collections.abc import Callable
 from host import build, paths
 from host.say import CODE_USAGE, UserError, say
 from storm import plans
-from storm.campaign import Campaign
+from storm.campaign import Campaign, Failure
 from storm.machine import System
 
 NAME = "storm"
@@ -55,12 +55,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="CPUs of a machine (default 1)")
 
 
-def progress(started: float) -> Callable[[int, int], None]:
-    """Tells how far a campaign is."""
+def progress(started: float) -> Callable[[int, list[Failure]], None]:
+    """Tells how far a campaign is, and what has failed since it told last: an hour's run may be broken off."""
+    told = 0
 
-    def tell(done: int, failed: int) -> None:
+    def tell(done: int, failures: list[Failure]) -> None:
+        nonlocal told
+        for failure in failures[told:]:
+            print("\n".join(failure.lines()), flush=True)
+        told = len(failures)
         seconds = max(time.monotonic() - started, 0.001)
-        say(f"{done} plans, {failed} failed, {done * 60 / seconds:.0f} a minute")
+        say(f"{done} plans, {told} failed, {done * 60 / seconds:.0f} a minute")
 
     return tell
 
@@ -69,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
     counts = (options.jobs, options.smp, options.first, options.plans)
     if any(count is not None and count < 1 for count in counts):
         raise UserError("--jobs, --smp, --first, --plans: at least 1", CODE_USAGE)
+    if options.minutes is not None and not options.minutes > 0:
+        raise UserError("--minutes: more than 0", CODE_USAGE)
     try:
         chosen = tuple(plans.parse(text) for text in options.plan)
     except plans.PlanError as error:
@@ -88,8 +95,6 @@ def run_campaign(system: System, options: argparse.Namespace) -> int:
     seconds = None if options.minutes is None else options.minutes * 60
     count = None if seconds is not None else options.plans or PLANS_DEFAULT
     done, failures = campaign.run(options.seed, options.first, count, seconds)
-    for failure in failures:
-        print("\n".join(failure.lines()))
     print(f"{done - len(failures)} passed, {len(failures)} failed (seed {options.seed}, plans {options.first} to "
           f"{options.first + done - 1})", flush=True)
     return 1 if failures else 0

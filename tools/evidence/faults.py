@@ -37,6 +37,7 @@ IMAGE = re.compile(WHO + r"image (?P<id>[0-9a-f]+|-) at 0x(?P<start>[0-9a-f]+) t
                          r"0x(?P<base>[0-9a-f]+)$")
 MAPPING = re.compile(WHO + r"(?P<mapping>(?P<place>mapped there|next below|next above): .+)$")
 CALLERS = re.compile(WHO + r"callers (?P<first>\d+) to \d+:(?P<addresses>(?: 0x[0-9a-f]{16})+)$")
+STATE = re.compile(WHO + r"(?:walk of \d+ levels:|rax|rbp|r12) 0x")  # more of a fault's report
 PROCESS_SERVER = "bin/process"
 ELF_MAGIC = b"\x7fELF"
 ELF_HEADER = struct.Struct("<16xH14xQ14xHH")  # type, offset, size and count of the program headers
@@ -222,10 +223,12 @@ class Explainer:
             return [f"  {found['mapping']}"]
         if (found := END.search(line)) is not None:
             self.told.add(found["who"])
-            last = f"; its last words: {self.words[found['who']]}" if found["who"] in self.words else ""
+            words = self.words.pop(found["who"], None)
+            last = f"; its last words: {words}" if words is not None else ""
             return [f"{found['who']}: {found['what']}{last}", *self.strange_images(found)]
         if (found := FAULT.search(line)) is not None:
             self.told.add(found["who"])
+            self.words.pop(found["who"], None)  # the next program's end has other last words
             address = int(found["rip"], 16)
             return [f"{found['who']}: {found['what']}", *self.strange_images(found),
                     f"  #0 0x{address:016x} {self.place(found, address)}"]
@@ -233,7 +236,7 @@ class Explainer:
             addresses = [int(word, 16) for word in found["addresses"].split()]
             return [f"  #{number} 0x{address:016x} {self.place(found, address, is_return=True)}"
                     for number, address in enumerate(addresses, int(found["first"]))]
-        if (found := WORDS.search(line)) is not None:
+        if STATE.search(line) is None and (found := WORDS.search(line)) is not None:
             self.words[found["who"]] = found["words"]
         return []
 

@@ -50,12 +50,12 @@ def explain(system: System, number: int, before: Sequence[Plan], plan: Plan, rea
 
 @dataclasses.dataclass
 class Campaign:
-    """jobs: machines at a time. on_batch: told how many plans have been run, and how many of them failed."""
+    """jobs: machines at a time. on_batch: told how many plans have been run, and those that failed."""
 
     system: System
     jobs: int = 1
     until_failure: bool = False  # end at the first failure
-    on_batch: Callable[[int, int], None] = lambda done, failed: None
+    on_batch: Callable[[int, list[Failure]], None] = lambda done, failures: None
 
     def batch(self, numbers: Sequence[int], chosen: Sequence[Plan]) -> list[Failure]:
         """Run plans. Behind one that fails the others go on in a new machine."""
@@ -87,12 +87,16 @@ class Campaign:
 
         drawn = batches()
         with ThreadPoolExecutor(self.jobs) as pool:
-            while True:
-                turn = [numbers for numbers in (next(drawn, range(0)) for _ in range(self.jobs)) if numbers]
-                if not turn or (self.until_failure and failures):
-                    return done, failures
-                for found in pool.map(lambda numbers: self.batch(numbers, [plans.draw(seed, number)
-                                                                            for number in numbers]), turn):
-                    failures += found
-                done += sum(len(numbers) for numbers in turn)
-                self.on_batch(done, len(failures))
+            try:
+                while True:
+                    turn = [numbers for numbers in (next(drawn, range(0)) for _ in range(self.jobs)) if numbers]
+                    if not turn or (self.until_failure and failures):
+                        return done, failures
+                    for found in pool.map(lambda numbers: self.batch(numbers, [plans.draw(seed, number)
+                                                                                for number in numbers]), turn):
+                        failures += found
+                    done += sum(len(numbers) for numbers in turn)
+                    self.on_batch(done, failures)
+            except BaseException:  # a signal's: the pool waits for its threads, which may have minutes to go
+                self.system.is_over.set()
+                raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
+import threading
 import time
 from collections.abc import Iterable, Sequence
 
@@ -33,6 +34,10 @@ COUNTS = re.compile(r"^# (\w+): (\d+) messages, (\d+) calls, (\d+) requests$", r
 RESULT = re.compile(r"(not )?ok (\d+) - ")
 
 
+class EndedError(Exception):
+    """Nobody wants the rest of the plans any more."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """What came of some plans: how many passed, and why the next one failed; empty: all passed."""
@@ -55,11 +60,13 @@ def way(reasons: Iterable[str]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """What is booted. drill: a mistake that is planted in a server (test/storm/drills.json)."""
+    """What is booted. drill: a mistake that is planted in a server (test/storm/drills.json). is_over: once it is set,
+    machines end at once (EndedError), in whatever thread they run."""
 
     built: pathlib.Path
     drill: tuple[str, str] | None = None  # server, name
     smp: int = 1
+    is_over: threading.Event = dataclasses.field(default_factory=threading.Event, compare=False)
 
     def members(self, chosen: Sequence[Plan]) -> volume.Members:
         members = volume.read(self.built / paths.VOLUME)
@@ -80,16 +87,18 @@ class System:
                               memory_mib=MEMORY_MIB, icount_shift=ICOUNT_SHIFT if self.smp == 1 else None, seed=1,
                               console_file=console)
             with Guest(machine) as guest:
-                tap = wait(guest, START_SECONDS + PLAN_SECONDS * len(chosen))
+                tap = wait(guest, START_SECONDS + PLAN_SECONDS * len(chosen), self.is_over)
                 over = guest.end is not None and guest.end.cause == Cause.TIMEOUT
                 log = machine.kernel_log.read_text(errors="replace").splitlines()
             return judge(tap, console.read_text(errors="replace"), len(chosen), over, log)
 
 
-def wait(guest: Guest, seconds: float) -> str:
+def wait(guest: Guest, seconds: float, is_over: threading.Event) -> str:
     """What the machine says of its plans, once it has ended or its time is over."""
     said = b""
     while guest.end is None:
+        if is_over.is_set():
+            raise EndedError
         said += b"".join(data for channel, data in guest.pump(PUMP_SECONDS) if channel == "tap")
         if guest.end is None and time.monotonic() - guest.started > seconds:
             guest.stop(Cause.TIMEOUT)

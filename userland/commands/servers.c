@@ -30,7 +30,7 @@ static const char *end_text(const struct init_list_reply *server) {
     case INIT_NO_END:
         return "-";
     case INIT_FAULT:
-        return fault_text(server->fault);
+        return server->fault != 0 ? fault_text(server->fault) : "its main returned";
     case INIT_HUNG:
         return "it hung";
     case INIT_REQUESTED:
@@ -78,6 +78,8 @@ static int restart(const char *name) {
         return command_complain("servers", "%s: no such server", name);
     case P_OPERATION:
         return command_complain("servers", "%s: no `restart` in its manifest's entry, or it keeps no state", name);
+    case P_BUSY:
+        return command_complain("servers", "%s: it is about to come back, or is being swapped: try again later", name);
     default:
         return command_complain("servers", "%s: %s", name, status_text(status));
     }

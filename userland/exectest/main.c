@@ -21,7 +21,8 @@
 #define FAIR_NS (20 * WATCH_NS) /* ... at most, until it gets the CPU again */
 #define COMPETITORS_MAX 17U
 #define HOGS_MAX 8U
-#define HOG_NS 60000000000ULL /* longest wait for one of them */
+#define HOG_NS 60000000000ULL /* longest time without a page more for one of them: a host may be slow */
+#define HOG_LOOK_NS 10000000U
 #define FAILURES_MAX 100U
 
 static const char usage[] = "exectest    test exec from ring 3; needs the programs in /test/exec";
@@ -227,15 +228,31 @@ static bool kill_all(const uint64_t *pids, size_t count) {
 
 /*
  * Whether a process is finished: it sleeps with all the memory that it wanted, or was killed for lack of pages
- * (*ret_killed).
+ * (*ret_killed). *ret_pages: how many it has by now.
  */
-static bool hog_is_done(uint64_t pid, bool *ret_killed) {
+static bool hog_is_done(uint64_t pid, bool *ret_killed, uint64_t *ret_pages) {
     struct process_list_request request = {.pid = pid};
     struct process_list_reply reply;
     if (process_list(process, &request, &reply, NULL) != OK || reply.pid != pid)
         return false;
+    *ret_pages = reply.memory_pages;
     *ret_killed = reply.state == PROCESS_ENDED;
     return *ret_killed || reply.state == PROCESS_SLEEPING;
+}
+
+/* Wait for a process to be finished. False: it does not get on. */
+static bool wait_for_hog(uint64_t pid, bool *ret_killed) {
+    uint64_t pages = 0, before = 0, begin_ns = sys_clock_read().value;
+    while (!hog_is_done(pid, ret_killed, &pages)) {
+        const struct process_sleep_request look = {program_time_in(HOG_LOOK_NS)};
+        struct process_sleep_reply reply;
+        if (pages != before)
+            begin_ns = sys_clock_read().value;
+        before = pages;
+        if (sys_clock_read().value - begin_ns >= HOG_NS || process_sleep(process, &look, &reply, NULL) != OK)
+            return false;
+    }
+    return true;
 }
 
 /* Memory is taken on demand. When none is left, the process with the most of it ends, and no other is harmed. */
@@ -252,10 +269,7 @@ static void check_full_memory(void) {
     check(status == 0, "who touches a page here and a page there needs no more than those", "status %lu", status);
     size_t count = 0;
     while (!killed && done && count < HOGS_MAX && (pids[count] = start(PAYLOAD_FOLDER "hog", touch)) != 0) {
-        uint64_t begin_ns = sys_clock_read().value;
-        do
-            done = hog_is_done(pids[count], &killed);
-        while (!done && sys_clock_read().value - begin_ns < HOG_NS);
+        done = wait_for_hog(pids[count], &killed);
         count++;
     }
     struct process_wait_reply end = {.end = 0};

@@ -120,15 +120,23 @@ static void take_out(struct page_allocator *allocator, struct vm *vm, uaddr_t st
     vm->last_region = &no_region;
 }
 
-uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region) {
+/* The region that ends last of those before this one; one that is in its way; NULL: neither is there. */
+static struct vm_region *before_new(const struct vm *vm, const struct vm_region *region, bool *ret_is_free) {
     struct vm_region *before = ordered_last(&vm->regions);
     const struct vm_region *behind = NULL;
-    uint32_t status = OK;
     if (before != NULL && before->end > region->start) { /* regions of an image and of a fork come in ascending order */
         before = ordered_floor(&vm->regions, region->start);
         behind = ordered_next(&vm->regions, before);
     }
-    if ((before != NULL && before->end > region->start) || (behind != NULL && behind->start < region->end))
+    *ret_is_free = (before == NULL || before->end <= region->start) && (behind == NULL || behind->start >= region->end);
+    return before;
+}
+
+uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region) {
+    bool is_free;
+    struct vm_region *before = before_new(vm, region, &is_free);
+    uint32_t status = OK;
+    if (!is_free)
         return E_EXISTS;
     if (before != NULL && continues(before, region)) {
         note(vm, &before->end);
@@ -139,6 +147,12 @@ uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct
     if (status == OK)
         vm->page_count += pages_of(region);
     return status;
+}
+
+uint32_t vm_insert_apart(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region) {
+    bool is_free;
+    (void)before_new(vm, region, &is_free);
+    return is_free ? put(allocator, vm, region) : (uint32_t)E_EXISTS;
 }
 
 /* The region that contains `at` and begins below it. NULL: there is none. */

@@ -17,6 +17,7 @@
 #include "kernel/abi/rights.h"
 #include "libsys/proto/process.h"
 #include "servers/process/pages/ordered.h"
+#include "servers/process/records/sizes.h"
 
 #define VM_REGIONS_MAX 2048U
 #define VM_LEAVES_MAX 4096U
@@ -47,8 +48,6 @@ struct vm_leaf {
     uint64_t groups; /* bit g: among entries 16 g .. 16 g + 15 there may be one that is not 0 */
 };
 
-#define VM_OWN_REGIONS 22U /* regions that lie in the vm's page */
-#define VM_OWN_LEAVES 30U
 #define VM_REGION_CHUNKS ORDERED_CHUNKS(VM_REGIONS_MAX, sizeof(struct vm_region))
 #define VM_LEAF_CHUNKS ORDERED_CHUNKS(VM_LEAVES_MAX, sizeof(struct vm_leaf))
 
@@ -106,6 +105,9 @@ uaddr_t vm_find_gap(const struct vm *vm, uint64_t bytes, uaddr_t low, uaddr_t hi
  * Errors: E_EXISTS something is there; P_LIMIT there are VM_REGIONS_MAX; P_NO_MEMORY.
  */
 MUST_USE uint32_t vm_insert(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region);
+
+/* ... also if it is like its neighbour: for a state that is taken over as it is. page_count stays (vm_restart()). */
+MUST_USE uint32_t vm_insert_apart(struct page_allocator *allocator, struct vm *vm, const struct vm_region *region);
 
 /* Make region borders at both ends of a range. Errors: as for vm_insert; nothing has changed then. */
 MUST_USE uint32_t vm_cut(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);

@@ -230,6 +230,16 @@ struct memory_run frames_run_of(struct frames *frames, uint32_t frame) {
     return (struct memory_run){region->memory, frame - region->first_bit, 1};
 }
 
+bool frames_are_there(const struct frames *frames, uint64_t first, uint64_t count) {
+    const struct frames_region *region = &frames->regions[find_region(frames, UINT64_MAX, first)];
+    uint64_t offset = first - region->first_bit;
+    return first >= region->first_bit && offset < region->page_count && count <= region->page_count - offset;
+}
+
+bool frames_are_free(const struct frames *frames, uint64_t first, uint64_t count) {
+    return find_bit(frames, first, first + count, true) == first + count;
+}
+
 uint32_t frames_number_of(const struct frames *frames, const struct memory_run *run) {
     return (uint32_t)(region_of(frames, run->memory)->first_bit + run->offset_pages);
 }

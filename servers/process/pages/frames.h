@@ -81,5 +81,8 @@ uint32_t frames_hold_all(struct frames *frames, const uint32_t *numbers, uint32_
 /* The run that consists of this frame. frames_find_run changes nothing. */
 struct memory_run frames_run_of(struct frames *frames, uint32_t frame);
 struct memory_run frames_find_run(const struct frames *frames, uint32_t frame);
+/* Are these the numbers of frames, and of one region? Are all of them free? */
+bool frames_are_there(const struct frames *frames, uint64_t first, uint64_t count);
+bool frames_are_free(const struct frames *frames, uint64_t first, uint64_t count);
 /* The number of a run's first frame. */
 uint32_t frames_number_of(const struct frames *frames, const struct memory_run *run);

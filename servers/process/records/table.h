@@ -23,11 +23,9 @@
 #include "servers/process/records/accounts.h"
 #include "servers/process/records/list.h"
 #include "servers/process/records/signals.h"
+#include "servers/process/records/sizes.h"
 #include "servers/process/records/wakes.h"
 
-#define PROCESS_MAX 1024U
-#define PROCESS_GROUPS 256U
-#define PROCESS_WORDS 256U
 #define PROCESS_FIRST 1U              /* the process that this server starts by itself; it can't be killed */
 #define PROCESS_ALL_THREADS_MAX 2048U /* of all processes together */
 #define PROCESS_RESERVE 16U           /* of each, for process 1 and the children that it makes */
