@@ -54,6 +54,9 @@ static inline uint64_t journal_note_bytes(uint64_t bytes) {
 /* journal_note() for any number of bytes. */
 void journal_note_long(const void *at, size_t bytes);
 
+/* Could an undo put something back? */
+static inline bool journal_has_notes(void) { return journal != NULL && JOURNAL_USED(journal->mark) > 0; }
+
 /*
  * Before `bytes` bytes at `at` change: write them down. If JOURNAL_BYTES do not suffice, the program ends: it must not
  * change what it can't put back.

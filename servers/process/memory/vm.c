@@ -276,30 +276,44 @@ uint32_t *vm_entry(struct vm *vm, uaddr_t at) {
     return leaf != NULL ? &leaf->entries[index_of(at)] : NULL;
 }
 
+static uint64_t group_of(uaddr_t at) { return 1ULL << index_of(at) / GROUP_PAGES; }
+
 /* Out of line: mostly the leaf is there, and then this costs nothing. */
-__attribute__((noinline)) static uint32_t make_leaf(struct page_allocator *allocator, struct vm *vm, uint64_t number,
+__attribute__((noinline)) static uint32_t make_leaf(struct page_allocator *allocator, struct vm *vm, uaddr_t at,
                                                     struct vm_leaf **ret_leaf) {
     uint32_t *entries = page_allocator_take(allocator, PAGE_BYTES);
     if (entries == NULL)
         return P_NO_MEMORY;
     void *place;
-    uint32_t status = ordered_insert(&vm->leaves, allocator, number, &place);
+    uint32_t status = ordered_insert(&vm->leaves, allocator, at / LEAF_BYTES, &place);
     vm->last_leaf = &no_leaf;
     if (status != OK) {
         page_allocator_give_clean(allocator, entries);
         return status;
     }
     *ret_leaf = place;
-    **ret_leaf = (struct vm_leaf){.number = number, .entries = entries};
+    **ret_leaf = (struct vm_leaf){.number = at / LEAF_BYTES, .entries = entries, .groups = group_of(at)};
     return OK;
+}
+
+/*
+ * Groups lie beside the leaves' numbers, so notes of leaves that move have them, too. An undo would put them back as
+ * they were, while the entries stay.
+ */
+static void add_group(struct vm *vm, struct vm_leaf *leaf, uint64_t group) {
+    if ((leaf->groups & group) != 0)
+        return;
+    if (!vm->leaves.fresh && journal_has_notes())
+        vm->groups_in_doubt = true;
+    leaf->groups |= group;
 }
 
 uint32_t vm_make_entry(struct page_allocator *allocator, struct vm *vm, uaddr_t at, uint32_t **ret_entry) {
     struct vm_leaf *leaf = find_leaf(vm, at / LEAF_BYTES);
-    uint32_t status = leaf != NULL ? OK : make_leaf(allocator, vm, at / LEAF_BYTES, &leaf);
+    uint32_t status = leaf != NULL ? OK : make_leaf(allocator, vm, at, &leaf);
     if (status != OK)
         return status;
-    leaf->groups |= 1ULL << index_of(at) / GROUP_PAGES; /* the caller is going to write the entry */
+    add_group(vm, leaf, group_of(at)); /* the caller is going to write the entry */
     *ret_entry = &leaf->entries[index_of(at)];
     return OK;
 }
@@ -363,6 +377,7 @@ void vm_trim(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uad
         page_allocator_give_clean(allocator, leaf->entries);
         ordered_remove(&vm->leaves, allocator, number);
         vm->last_leaf = &no_leaf;
+        journal_settle(); /* a range may have thousands of leaves, and the journal has no room for all */
         leaf = leaf_from(vm, number);
     }
 }
@@ -379,7 +394,10 @@ void vm_restart(struct vm *vm, struct page_allocator *allocator) {
     for (const struct vm_region *region = vm_region_after(vm, NULL); region != NULL;
          region = vm_region_after(vm, region))
         vm->page_count += pages_of(region);
-    for (const struct vm_leaf *leaf = ordered_next(&vm->leaves, NULL); leaf != NULL;
-         leaf = ordered_next(&vm->leaves, leaf))
+    for (struct vm_leaf *leaf = ordered_next(&vm->leaves, NULL); leaf != NULL; leaf = ordered_next(&vm->leaves, leaf)) {
         page_allocator_hold(allocator, leaf->entries);
+        if (vm->groups_in_doubt)
+            leaf->groups = ~0ULL;
+    }
+    vm->groups_in_doubt = false;
 }

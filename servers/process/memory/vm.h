@@ -45,7 +45,7 @@ struct vm_region {
 struct vm_leaf {
     uint64_t number; /* address / (VM_LEAF_PAGES * PAGE_BYTES) */
     uint32_t *entries;
-    uint64_t groups; /* bit g: among entries 16 g .. 16 g + 15 there may be one that is not 0 */
+    uint64_t groups; /* bit g: among entries 16 g .. 16 g + 15 there may be one that is not 0; vm->groups_in_doubt */
 };
 
 #define VM_REGION_CHUNKS ORDERED_CHUNKS(VM_REGIONS_MAX, sizeof(struct vm_region))
@@ -56,8 +56,9 @@ struct vm {
     uint64_t frame_count;          /* entries that are not 0 */
     struct vm_region *last_region; /* where the last look-up ended: most likely the next ends there too */
     struct vm_leaf *last_leaf;
-    uint32_t ahead;   /* how many pages the last fault on a new page brought */
-    uaddr_t expected; /* the page behind those: a program that goes on touches it next */
+    bool groups_in_doubt; /* an undo may put `groups` of leaves back, but no entries */
+    uint32_t ahead;       /* how many pages the last fault on a new page brought */
+    uaddr_t expected;     /* the page behind those: a program that goes on touches it next */
     struct ordered regions, leaves;
     struct ordered_chunk region_chunks[VM_REGION_CHUNKS], leaf_chunks[VM_LEAF_CHUNKS];
     struct vm_region own_regions[VM_OWN_REGIONS];
@@ -146,7 +147,7 @@ uint32_t *vm_entry(struct vm *vm, uaddr_t at);
  */
 MUST_USE uint32_t vm_make_entry(struct page_allocator *allocator, struct vm *vm, uaddr_t at, uint32_t **ret_entry);
 
-/* Give back the leaves around a range that hold no entries any more. */
+/* Give back the leaves around a range that hold no entries any more. Each is a change that is whole by itself. */
 void vm_trim(struct page_allocator *allocator, struct vm *vm, uaddr_t start, uaddr_t end);
 
 /* The first page in [at, end) that has a frame, or `end` if there is none. *ret_entry is its entry. */

@@ -67,8 +67,9 @@ static void give(const struct ordered *ordered, struct page_allocator *allocator
 }
 
 /*
- * Before a change, unless nothing names the owner yet. `count` needs no note: it is the sum of the chunks' counts. The
- * elements behind those that count need none either.
+ * Before a change, unless nothing names the owner yet. `count` needs no note: it is the sum of the chunks' counts. Nor
+ * do elements behind a chunk's count, as long as that was not larger before the change: who makes it smaller notes what
+ * it leaves behind.
  */
 static void note_chunks_from(const struct ordered *ordered, uint32_t number) {
     if (ordered->fresh)
@@ -123,6 +124,8 @@ __attribute__((noinline)) static bool make_room(struct ordered *ordered, struct 
     bool own = chunk->elements == ordered->own, last = number + 1 == ordered->chunk_count;
     uint32_t kept = own ? 0 : last ? chunk->count - 1 : chunk->count / 2;
     note_chunks_from(ordered, number);
+    if (!ordered->fresh) /* their old places are behind the count from now on, and the next insertion takes the first */
+        journal_note(element_at(ordered, chunk, kept), (uint64_t)(chunk->count - kept) * ordered->element_bytes);
     memcpy(page, element_at(ordered, chunk, kept), (uint64_t)(chunk->count - kept) * ordered->element_bytes);
     if (own) {
         chunk->elements = page;

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#define PROCESS_LAYOUT KEEP_LAYOUT('p', 'r', 'o', 2)
+#define PROCESS_LAYOUT KEEP_LAYOUT('p', 'r', 'o', 3)
 
 #define PROCESS_MAX 1024U
 #define PROCESS_GROUPS 256U
