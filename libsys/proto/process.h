@@ -236,7 +236,7 @@ struct process_memory_reply {
     uint64_t slots_used;          /* of the server's own capability table, without those it started with */
     uint64_t kernel_capabilities; /* of the whole system, counted by the kernel */
     uint64_t kernel_frames;       /* in pools, of the whole system */
-    uint64_t mapped_frames;       /* of the whole system */
+    uint64_t mapped_frames;       /* of the whole system, without those that frames_free counts as free */
     uint64_t process_count;       /* ended ones included */
 };
 

@@ -191,7 +191,7 @@ uint32_t process_serve_memory(struct server_call *, const struct process_memory_
         .slots_used = program.slots.used_count,
         .kernel_capabilities = sys_system_info(INFO_CAPABILITIES, 0).value,
         .kernel_frames = sys_system_info(INFO_FRAMES_KERNEL, 0).value,
-        .mapped_frames = sys_system_info(INFO_FRAMES_MAPPED, 0).value,
+        .mapped_frames = sys_system_info(INFO_FRAMES_MAPPED, 0).value - page_allocator_spare_count(&context->allocator),
         .process_count = context->processes.count,
     };
     return OK;
