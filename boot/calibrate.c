@@ -11,19 +11,21 @@
 
 enum {
     REFERENCES_MAX = 8,
-    MEASURE_TRIES = 3,
 };
 
 /* How a reference is watched. Each poll takes far more than 10 ns. */
 struct manner {
+    uint32_t measure_tries; /* a host that is busy suspends a virtual CPU for longer than the 8254 timer counts */
     uint32_t sample_tries;
     uint32_t polls_max;       /* for one tick, or for one half of the window */
     uint32_t tick_spin_steps; /* before each poll for the next tick */
     uint32_t half_spin_steps; /* before each poll for the end of a half: port accesses are slow in a virtual machine */
 };
-static const struct manner quick = {.sample_tries = 8, .polls_max = 200000, .half_spin_steps = 256};
+static const struct manner quick = {
+    .measure_tries = 16, .sample_tries = 8, .polls_max = 200000, .half_spin_steps = 256};
 /* For a clock that ticks once a second. A poll with its spinning takes far more than 700 ns. */
-static const struct manner slow = {.sample_tries = 1, .polls_max = 1500000, .tick_spin_steps = 4096};
+static const struct manner slow = {
+    .measure_tries = 3, .sample_tries = 1, .polls_max = 1500000, .tick_spin_steps = 4096};
 
 enum verdict { ABSENT, STILL, UNEVEN, GOOD };
 
@@ -127,12 +129,22 @@ static enum verdict measure_once(const struct watch *watch, struct measured *mea
     return differ((middle.tsc - start.tsc) * second, (end.tsc - middle.tsc) * first) ? UNEVEN : GOOD;
 }
 
+/*
+ * Measure until one window is even. Once one was not, two in a row have to be, and have to agree: a clock that jumps a
+ * lot may do so alike in both halves of one.
+ */
 static struct measured measure(const struct watch *watch) {
-    struct measured measured = {.verdict = ABSENT};
-    for (uint32_t try = 0; try < MEASURE_TRIES && measured.verdict != GOOD && measured.verdict != STILL; try++) {
+    uint32_t tries = manner(watch->reference)->measure_tries;
+    struct measured measured = {.verdict = ABSENT}, before;
+    for (uint32_t try = 0; try < tries; try++) {
+        before = measured;
         watch->counters->start_apic_timer();
         measured.verdict = measure_once(watch, &measured);
+        bool confirmed = before.verdict == GOOD && !differ(before.rates.tsc_hz, measured.rates.tsc_hz);
+        if (measured.verdict == STILL || (measured.verdict == GOOD && (try == 0 || confirmed)))
+            return measured;
     }
+    measured.verdict = UNEVEN;
     return measured;
 }
 

@@ -41,8 +41,8 @@ struct counters {
  * the first reference that runs evenly measures it. Each rate is compared with whatever other clock there is. *ret_note
  * is one line for the kernel's log if they disagree, and empty otherwise.
  * False: a rate is unknown; *ret_note says why.
- * Bounded: a clock that stands still is read some hundred thousand times. A clock that jumps is watched a few times for
- * 5 ms. A slow clock takes 3 s, and at most 9.
+ * Bounded: a clock that stands still is read some hundred thousand times. A clock that jumps is watched 16 times for
+ * 5 ms, and counts as even once it was so twice in a row. A slow clock takes 3 s, and at most 9.
  */
 [[nodiscard]] bool calibrate(const struct counters *counters, const struct reference *references, uint32_t count,
                              struct clock_rates told, struct clock_rates *ret_rates, struct text *ret_note);

@@ -13,9 +13,10 @@
 #define APIC_HZ 1000000000ULL
 #define LOOK_PS 400000U /* a look at a clock: 0.4 us */
 #define SLOW_LOOK_PS 2000000U
+#define A_WHILE 6000U       /* looks: some windows of a measurement */
 #define LOOKS_MAX 10000000U /* for all that one boot does */
 
-enum mood { RUNS, MISSING, STANDS, STOPS, JUMPS_ONCE, JUMPS, GOES_BACK };
+enum mood { RUNS, MISSING, STANDS, STOPS, JUMPS_ONCE, JUMPS_A_WHILE, JUMPS, GOES_BACK };
 
 enum { FIRST, SECOND, THIRD, SLOW, CLOCKS };
 
@@ -63,9 +64,9 @@ static uint64_t look(uint32_t at) {
         return 7;
     if (clock->mood == STOPS && clock->looks > 1000)
         return clock->added;
-    /* Each jump is longer, or the clock would run evenly, only too fast. */
-    if (clock->mood == JUMPS && clock->looks % 500 == 0)
-        clock->added += clock->true_hz / 5000 * (clock->looks / 500);
+    /* Jumps differ, or the clock would run evenly, only too fast. */
+    if ((clock->mood == JUMPS || (clock->mood == JUMPS_A_WHILE && clock->looks < A_WHILE)) && clock->looks % 500 == 0)
+        clock->added += clock->true_hz / 5000 << clock->looks / 500 * 5 % 17 % 6;
     if (clock->mood == JUMPS_ONCE && clock->looks == 500)
         clock->added += clock->true_hz / 1000;
     if (clock->mood == GOES_BACK && clock->looks % 500 == 0)
@@ -181,6 +182,10 @@ static void a_clock_that_stops_is_left(void) {
 
 static void a_clock_that_jumps_is_found_out(void) {
     set_world(JUMPS_ONCE, RUNS, RUNS, RUNS);
+    CHECK(find(nothing));
+    measured_well();
+    says("");
+    set_world(JUMPS_A_WHILE, RUNS, RUNS, RUNS); /* as with a host that is busy */
     CHECK(find(nothing));
     measured_well();
     says("");
