@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import threading
 import unittest
 from collections.abc import Callable
 from unittest import mock
@@ -141,9 +142,11 @@ class Campaigns(unittest.TestCase):
     def test_it_ends_when_it_is_told_to(self) -> None:
         """A signal is an exception in one thread. The machines of the others end, too."""
         ended: list[int] = []
+        all_run = threading.Barrier(3)
 
         class Slow(Toy):
             def run(self, chosen):  # type: ignore[no-untyped-def]
+                all_run.wait(60)  # what has not begun by then, nobody has to end
                 if "files:1:" in str(chosen[0]):
                     raise KeyboardInterrupt
                 ended.append(self.is_over.wait(60))
