@@ -102,15 +102,6 @@ class Swaps(unittest.TestCase):
         self.assertIn("this server has no option --seed", done.stderr)
 
 
-def all_pass(output: str) -> bool:
-    """Whether exectest has ended and all its checks have passed. A server that was ended meanwhile may have a page of
-    stack more or less than the one before, since where a stack begins within its page is random."""
-    failed = re.findall(r"^not ok .*$", output, re.M)
-    pages = [re.search(r": mapped frames: (\d+) before, (\d+) after$", line) for line in failed]
-    return f"checks, {len(failed)} failed\n" in output and \
-        all(one is not None and abs(int(one[1]) - int(one[2])) == 1 for one in pages)
-
-
 class Storms(unittest.TestCase):
     def test_processes_are_the_same(self) -> None:
         """As test_recovery.py has it of the usual server."""
@@ -118,7 +109,7 @@ class Storms(unittest.TestCase):
             with self.subTest(server=server):
                 done = run("--boot", "pvh", "--with", f"process={server}", "--timeout", "400",
                            "--storm", f"{SEED},{KILL_MEAN_US},process", "-c", "exectest; servers", seconds=420)
-                self.assertTrue(all_pass(lines(done.stdout)), done.stdout + done.stderr)
+                self.assertIn("exectest: 37 checks, 0 failed\n", lines(done.stdout), done.stderr)
                 found = re.search(r"^process +runs +26 +(\d+) ", lines(done.stdout), re.M)
                 assert found is not None, done.stdout
                 self.assertGreater(int(found[1]), KILLS_MIN)

@@ -15,6 +15,7 @@ enum measure_figure {
     MEASURE_FRAMES_KERNEL,
     MEASURE_FRAMES_MAPPED,
     MEASURE_PROCESSES,
+    MEASURE_RESTARTS, /* of the process server: never a difference */
     MEASURE_FIGURES,
 };
 
@@ -25,7 +26,10 @@ struct measure {
 /* Take all figures. Returns 0 if the process server did not answer. */
 _Bool measure_take(cap_t process, struct measure *ret_measure);
 
-/* Returns the first figure that differs; MEASURE_FIGURES: none does. */
+/*
+ * Returns the first figure that differs; MEASURE_FIGURES: none does. Mapped frames count only if the process server was
+ * not restarted: the mappings of a program are made again as it touches its pages.
+ */
 enum measure_figure measure_difference(const struct measure *before, const struct measure *after);
 
 const char *measure_name(enum measure_figure figure);
