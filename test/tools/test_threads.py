@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import tempfile
 import unittest
+from collections.abc import Callable
 
 from evidence import layout, threads
 from evidence.layout import LayoutError
@@ -56,6 +57,35 @@ class FakeKernel(Kernel):
 
     def number(self, address: int, length: int = 8) -> int:
         return self.words.get(address, 0)
+
+
+class TornKernel(Kernel):
+    """Memory that was read while it changed, so that lists do not come back to their heads. Counts what is read."""
+
+    def __init__(self, following: Callable[[int], int]) -> None:
+        layouts = {"object": {"in_pool": 0, "first_cap": 0}, "pool": {"objects": 1 << 40},
+                   "cap_slot": {"head": 0, "next": 0}}
+        super().__init__(PhysicalMemory(pathlib.Path("/dev/null")), 0, layouts)
+        self.following = following
+        self.reads = 0
+
+    def number(self, address: int, length: int = 8) -> int:
+        self.reads += 1
+        if self.reads > 10 * threads.OBJECTS_MAX:
+            raise AssertionError("it does not end")
+        return self.following(address)
+
+
+class Torn(unittest.TestCase):
+    def test_lists_that_lead_back_into_themselves(self) -> None:
+        kernel = TornKernel(lambda address: address ^ 0x100 if address & 0x1000 else address + 0x1000)
+        self.assertLess(len(threads.objects(kernel, 0x2000)), 10)
+        self.assertEqual(Snapshot(TornKernel(lambda address: 0x123456 << threads.ADDRESS_BITS), [], {}).servers(1), [])
+
+    def test_lists_without_end(self) -> None:
+        self.assertLessEqual(len(threads.objects(TornKernel(lambda address: address + 8), 0x2000)), threads.OBJECTS_MAX)
+        empty = TornKernel(lambda address: address + 8 if address < 1 << 40 else address)
+        self.assertEqual(threads.objects(empty, 0x2000), [])
 
 
 def thread(number: int, state: int, **more: int) -> Thread:

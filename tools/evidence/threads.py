@@ -12,6 +12,7 @@ inconsistent parts are left out.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import pathlib
 import re
 import time
@@ -72,13 +73,12 @@ class Kernel:
                                                                                              "head") else 0
 
     def listed(self, head: int) -> Iterator[int]:
-        """The nodes of a list."""
-        node = self.number(head)
-        for _ in range(OBJECTS_MAX):
-            if node in (0, head):
-                return
+        """The nodes of a list. One that was read while it changed may lead back to itself, past its head."""
+        seen = {0, head}
+        while (node := self.number(head)) not in seen and len(seen) < OBJECTS_MAX:
             yield node
-            node = self.number(node)
+            seen.add(node)
+            head = node
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,9 +119,9 @@ class Snapshot:
         can, so it is left out then."""
         found: list[Thread] = []
         slot = self.kernel.at("object", endpoint, "first_cap")
-        for _ in range(OBJECTS_MAX):
-            if not slot:
-                break
+        seen = {0}
+        while slot not in seen and len(seen) < OBJECTS_MAX:
+            seen.add(slot)
             if self.kernel.at("cap_slot", slot, "head") >> RIGHTS_SHIFT & ENDPOINT_WAIT:
                 found += [thread for thread in self.owners(slot) if thread not in found]
             following = self.kernel.at("cap_slot", slot, "next") >> ADDRESS_BITS
@@ -151,14 +151,23 @@ def read_thread(kernel: Kernel, address: int) -> Thread:
         process_root=kernel.at("space", space, "root") if space else 0)
 
 
+def objects(kernel: Kernel, pools: int) -> list[int]:
+    """All kernel objects. pools: the address of the kernel's list of pools.
+
+    The bound is for all lists together: a guest waits while nobody reads its console, and must not wait for OBJECTS_MAX
+    lists of OBJECTS_MAX nodes each.
+    """
+    place = kernel.layouts["object"]["in_pool"]
+    found = (node - place for pool in kernel.listed(pools)
+             for node in kernel.listed(pool - place + kernel.layouts["pool"]["objects"]))
+    return list(itertools.islice(found, OBJECTS_MAX))
+
+
 def take(memory: PhysicalMemory, root: int, pools: int, layouts: dict[str, Layout]) -> Snapshot:
-    """All threads of the machine. pools: the address of the kernel's list of pools."""
+    """All threads of the machine."""
     kernel = Kernel(memory, root, layouts)
-    place = layouts["object"]["in_pool"]
-    objects = [node - place for pool in kernel.listed(pools)
-               for node in kernel.listed(pool - place + layouts["pool"]["objects"])]
     by_type: dict[int, list[int]] = {}
-    for address in objects[:OBJECTS_MAX]:
+    for address in objects(kernel, pools):
         by_type.setdefault(kernel.at("object", address, "type", 1), []).append(address)
     tables = {}
     for table in by_type.get(TABLE, []):
