@@ -3,6 +3,8 @@
 
     suite.py --name ipc --loader build/boot/pvh.elf --volume suite.tar --timeout 20
     suite.py --name ipc --loader pvh.elf --kernel kernel.elf --init ipc.elf --file etc/manifest.json=m.json --smp 4
+    suite.py --name pipes_alone --loader pvh.elf --kernel kernel.elf --init init.elf --usual manifest.json
+             --realm pipes --suite pipes_alone --file bin/pipes=pipes
 
 Meson's `tap` protocol reads the output. The exit code is 0 only when every promised result came, once and ok,
 and the kernel powered off in order with status 0; otherwise 1, with the reason after `Bail out!`. The kernel's
@@ -17,6 +19,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import re
 import signal
 import sys
 import tarfile
@@ -24,6 +27,7 @@ import time
 
 import claims
 import family
+import realm
 import volume
 from debug import session
 from evidence import faults, report, tap, verdict
@@ -38,8 +42,11 @@ DEFAULT_SECONDS = 30.0
 PUMP_SECONDS = 0.1
 WATCHED_SECONDS = 5.0  # before the time limit
 CONSOLE_TAIL_LINES = 10
+FIRST_OF_CASES = "run_case"  # of a realm's suite (test/realm/suite.c)
+RIP = re.compile(r"# .*\brip (0x[0-9a-f]+)")
 KERNEL_NAME = "boot/kernel.elf"
 INIT_NAME = "boot/init.elf"
+MANIFEST_NAME = "etc/manifest.json"
 # with ERMS, memory routines would choose rep string instructions, which count once per iteration
 BENCH_CPU = "max,-erms"
 
@@ -60,6 +67,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--kernel", type=pathlib.Path)
     parser.add_argument("--init", type=pathlib.Path)
     parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH", help="one more file on the volume")
+    parser.add_argument("--realm", action="append", metavar="NAME[=IMAGE]",
+                        help="a server of a realm (realm.py); with --usual and --suite")
+    parser.add_argument("--usual", type=pathlib.Path, help="the usual manifest, for a realm's servers")
+    parser.add_argument("--suite", type=pathlib.Path, help="the program that stands for all others in a realm")
+    parser.add_argument("--case", default=os.environ.get("BATON_CASE"), help="of a realm's suite, the one to run")
+    parser.add_argument("--start-limit", type=int, metavar="TICKS",
+                        help="of a realm, from the kernel's entry to the first case")
     parser.add_argument("--kernel-symbols", type=pathlib.Path,
                         help="ELF file for kernel addresses, if not the volume's")
     parser.add_argument("--user-symbols", type=pathlib.Path,
@@ -87,6 +101,12 @@ def compose_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib
     files = [(KERNEL_NAME, options.kernel), (INIT_NAME, options.init)]
     files += [volume.parse_member(word) for word in options.file]
     added = [(name, path.read_bytes()) for name, path in files if path is not None]
+    if options.realm is not None:
+        arguments = [f"case={options.case}"] if options.case else []
+        arguments += [f"limit={options.start_limit}"] if options.start_limit else []
+        text = realm.manifest(options.usual.read_text(), options.realm, arguments)
+        # what init looks for comes first
+        added = [(MANIFEST_NAME, text.encode()), (realm.IMAGE, options.suite.read_bytes()), *reversed(added)]
     if options.volume is not None and not added:
         return pathlib.Path(options.volume)
     members = volume.read(options.volume) if options.volume is not None else []
@@ -101,7 +121,8 @@ def compose_volume(options: argparse.Namespace, folder: pathlib.Path) -> pathlib
 
 def find_symbols(options: argparse.Namespace, archive: pathlib.Path | None, folder: pathlib.Path) -> Symbols:
     """The ELF files in which to look up addresses: the given ones, else the kernel and init of the volume."""
-    found = {KERNEL_NAME: options.kernel_symbols or options.kernel, INIT_NAME: options.user_symbols or options.init}
+    found = {KERNEL_NAME: options.kernel_symbols or options.kernel,
+             INIT_NAME: options.user_symbols or options.suite or options.init}
     if archive is not None:
         with tarfile.open(archive) as members:
             for name in [name for name, path in found.items() if path is None and name in members.getnames()]:
@@ -139,14 +160,21 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch | None = None) -> None:
+def named(line: str, symbols: Symbols | None) -> str:
+    """A line of a suite; if it has the address of a fault, with the function and line there."""
+    found = RIP.match(line)
+    return f"{line} ({symbols.name(int(found[1], 16))})" if found is not None and symbols is not None else line
+
+
+def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch | None = None,
+          symbols: Symbols | None = None) -> None:
     """Carry the guest's TAP to standard output until the machine ends or its time is over; shortly before
     that, sample the threads."""
     while guest.end is None:
         for channel, data in guest.pump(PUMP_SECONDS):
             if channel == "tap":
                 for line in judge.feed(data):
-                    say(line)
+                    say(named(line, symbols))
         elapsed = time.monotonic() - guest.started
         if guest.end is None and elapsed > seconds:
             guest.stop(Cause.TIMEOUT)
@@ -155,11 +183,12 @@ def watch(guest: Guest, judge: tap.Judge, seconds: float, threads: Watch | None 
     for channel, data in guest.drain():
         if channel == "tap":
             for line in judge.feed(data):
-                say(line)
+                say(named(line, symbols))
 
 
 def reproduce_line(options: argparse.Namespace) -> str:
-    return f"reproduce: ./baton test --seed {options.seed} {options.name}"
+    case = f" --case {options.case}" if options.case else ""
+    return f"reproduce: ./baton test --seed {options.seed} {options.name}{case}"
 
 
 def judge_run(options: argparse.Namespace, guest: Guest, judge: tap.Judge, symbols: Symbols,
@@ -209,11 +238,13 @@ def run_machine(options: argparse.Namespace, output: pathlib.Path) -> int:
                                       gdb_socket=places.sockets / "gdb" if options.gdb else None)
         with Guest(machine) as guest:
             if machine.gdb_socket is not None and symbols.kernel is not None:
-                program = INIT_NAME if archive is not None else None
-                line = session.write(output, symbols.kernel, pathlib.Path.cwd(), archive, machine.gdb_socket, program)
+                program = realm.IMAGE if options.realm else INIT_NAME if archive is not None else None
+                function = (options.case or FIRST_OF_CASES) if options.realm else None
+                line = session.write(output, symbols.kernel, pathlib.Path.cwd(), archive, machine.gdb_socket, program,
+                                     function)
                 print(f"waiting for gdb; in another terminal, type: {line}", file=sys.stderr, flush=True)
             threads = Watch(machine.memory_file, output / "kernel.log", symbols.kernel)
-            watch(guest, judge, math.inf if options.gdb else options.timeout, threads)
+            watch(guest, judge, math.inf if options.gdb else options.timeout, threads, symbols)
             problems, explanation = judge_run(options, guest, judge, symbols, faults.Images(archive, places.files),
                                               threads)
     if not problems:
@@ -235,7 +266,7 @@ def main(arguments: list[str]) -> int:
     say("TAP version 13")
     try:
         return run_suite(options)
-    except (SuiteError, volume.VolumeError, disk.DiskError, OSError) as error:
+    except (SuiteError, realm.RealmError, volume.VolumeError, disk.DiskError, OSError) as error:
         say(f"# FAIL {options.name}: cannot run the suite: {error}")
         say(f"# {reproduce_line(options)}")
         say(f"Bail out! cannot run the suite: {error}")

@@ -61,6 +61,7 @@ static uint32_t init_serve_list(struct server_call *call, const struct init_list
         .address = child->fault.address,
         .rip = child->fault.rip,
         .priority = child->program->priority,
+        .pool_bytes = sys_system_info(INFO_POOL_USED, child->pool).value,
     };
     memcpy(reply->name, child->program->name, strlen(child->program->name));
     return OK;

@@ -9,7 +9,9 @@ examples:
   ./baton test --coverage         which lines and branches of the kernel the tests reach (--html: as pages, too)
   ./baton test --matrix process   a protocol's conformance suite, against each server of it: case by case
   ./baton test --gdb ipc_words    one guest suite, waiting for gdb; its command line is printed
-  ./baton test -- --repeat 3      further arguments for `meson test`, after --
+  ./baton test --repeat 5 ipc     five times, each with the next seed; it ends with the first time that fails
+  ./baton test --case read_all kv_alone    of a realm's suite one case, also with --gdb: it stops at the first line
+  ./baton test -- --no-suite host further arguments for `meson test`, after --
 
 The closing line, `N passed, N failed`, counts cases; a test that prints no cases of its own counts as one. Full logs:
 build/meson-logs/testlog.txt, or testlog-2.txt when another ./baton test was running, which has its own results.
@@ -35,6 +37,7 @@ from host import build, matrix, paths, test_log
 from host.say import CODE_USAGE, UserError, say
 
 NAME = "test"
+SEED_DEFAULT = 1  # of tools/suite.py
 MATRICES = ("process",)  # for each a suite of tests and a build target, matrix_NAME
 SUMMARY = "run the tests (all, or those named)"
 
@@ -52,6 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     way.add_argument("--coverage", action="store_true",
                      help="count what is reached of the kernel; the report goes to build-coverage/coverage.txt")
     parser.add_argument("--html", action="store_true", help="with --coverage: the sources with counts, as pages")
+    parser.add_argument("--case", metavar="NAME", help="with one suite of a realm: only this case of it")
+    parser.add_argument("--repeat", type=int, metavar="N", help="run them N times, each with the next seed")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed for everything random in a guest")
 
 
@@ -86,7 +91,14 @@ def needed_by(names: list[str]) -> list[str] | None:
                    for file in target["filename"]})
 
 
-def debug(names: list[str]) -> int:
+def check_case(names: list[str]) -> None:
+    """Raises UserError unless these are one suite of a realm, which alone can run one case."""
+    commands = [entry["cmd"] for entry in known_tests() if entry["name"] in names]
+    if len(commands) != 1 or "--realm" not in commands[0]:
+        raise UserError("--case: name one suite of a realm, as ./baton test --suite realm --list does", CODE_USAGE)
+
+
+def debug(names: list[str], case: str | None = None) -> int:
     """Run one guest suite by its own command, with gdb."""
     tests = {entry["name"]: entry for entry in known_tests()}
     if len(names) != 1 or names[0] not in tests:
@@ -94,7 +106,8 @@ def debug(names: list[str]) -> int:
     command = tests[names[0]]["cmd"]
     if not any(word.endswith("/suite.py") for word in command):
         raise UserError(f"--gdb: {names[0]} is no guest suite", CODE_USAGE)
-    return family.relay([*command, "--gdb"], folder=paths.BUILD)
+    chosen = ["--case", case] if case is not None else []
+    return family.relay([*command, "--gdb", *chosen], folder=paths.BUILD)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -104,6 +117,8 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("--list: takes no names; --suite lists one suite", CODE_USAGE)
     if options.coverage and (options.matrix or options.seed is not None):
         raise UserError("--coverage: not with --matrix or --seed", CODE_USAGE)
+    if options.repeat is not None and (options.repeat < 1 or options.coverage or options.gdb or options.list):
+        raise UserError("--repeat: at least 1, and not with --coverage, --gdb or --list", CODE_USAGE)
     suites = [word for suite in options.suite for word in ("--suite", suite)]
     if options.coverage:
         return session.run([*suites, *options.names, *options.rest], options.html)
@@ -119,14 +134,30 @@ def run(options: argparse.Namespace) -> int:
         if options.list:
             return family.relay(["meson", "test", "-C", str(paths.BUILD), "--no-rebuild", *suites, "--list"])
         options.names = find_names(options.names, options.suite)
-        return debug(options.names) if options.gdb else run_tests(options, suites)
+        if options.case is not None:
+            check_case(options.names)
+        if options.gdb:
+            return debug(options.names, options.case)
+        return repeat(options, suites) if options.repeat is not None else run_tests(options, suites, options.seed)
 
 
-def run_tests(options: argparse.Namespace, suites: list[str]) -> int:
+def repeat(options: argparse.Namespace, suites: list[str]) -> int:
+    """Run them again and again, until a time fails. The exit code."""
+    first = options.seed if options.seed is not None else SEED_DEFAULT
+    for seed in range(first, first + options.repeat):
+        say(f"seed {seed}, {seed - first + 1} of {options.repeat}")
+        if (status := run_tests(options, suites, seed)) != 0:
+            return status
+    return 0
+
+
+def run_tests(options: argparse.Namespace, suites: list[str], seed: int | None) -> int:
     """Run them all, and count. The exit code."""
     environment = {"MALLOC_PERTURB_": "0"}  # it would slow the emulator down, and is not under test
-    if options.seed is not None:
-        environment["BATON_SEED"] = str(options.seed)
+    if seed is not None:
+        environment["BATON_SEED"] = str(seed)
+    if options.case is not None:
+        environment["BATON_CASE"] = options.case
     with test_log.claimed(paths.BUILD) as log:
         status = family.relay(["meson", "test", "-C", str(paths.BUILD), "--no-rebuild", "--logbase", log.stem, *suites,
                                "--print-errorlogs", *options.names, *options.rest], environment)

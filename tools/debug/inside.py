@@ -106,8 +106,9 @@ def restrict(breakpoint: gdb.Breakpoint) -> None:
         breakpoint.condition = f"{CONDITION} && ({asked})" if asked else CONDITION
 
 
-def begin(kernel: str, build: str, volume: pathlib.Path | None, socket: str, program: str | None) -> None:
-    """Connect to a machine that stands still before its first instruction."""
+def begin(kernel: str, build: str, volume: pathlib.Path | None, socket: str, program: str | None,
+          function: str | None) -> None:
+    """Connect to a machine that stands still before its first instruction. function: go on to its first line."""
     Session.volume = volume
     ProgramCommand()
     RunsProgram()
@@ -118,5 +119,9 @@ def begin(kernel: str, build: str, volume: pathlib.Path | None, socket: str, pro
         gdb.execute(command, to_string=True)
     if program is not None:
         Session.load(program)
+    if function is not None:
+        gdb.execute(f"break {function}")
+        gdb.execute("continue")
+        return
     print("the machine stands still; `break sys_ep_call`, or `program console` and `break console_serve_write`, then "
           "`continue`")
