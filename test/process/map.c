@@ -190,6 +190,18 @@ static void map_has_the_rights_asked_for(void) {
     CHECK_ROLE(CODE_MAPPED, "touches", "nothing");
 }
 
+/* Each page has records of its own in the server, and all of them go in one call. */
+static void many_scattered_pages_go_at_once(void) {
+    const uint64_t from = 0x500000000, count = 1000, distance = 4ULL << 20;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t at;
+        if (!CHECK_STATUS(map_memory(from + i * distance, PAGE_BYTES, READ_WRITE, PROCESS_MAP_AT, &at), OK))
+            break;
+        *(volatile uint64_t *)at = i;
+    }
+    CHECK_STATUS(unmap(from, count * distance), OK);
+}
+
 static void unmap_of_holes_is_no_error(void) {
     CHECK_STATUS(unmap(0x500000000, 16 * PAGE_BYTES), OK);
     CHECK_STATUS(unmap(0x500000000, 0), P_ARGUMENT);
@@ -320,6 +332,7 @@ static const struct test_case cases[] = {
     MAP(map_refuses_what_is_there),
     MAP(map_refuses_bad_arguments),
     MAP(map_has_the_rights_asked_for),
+    MAP(many_scattered_pages_go_at_once),
     MAP(unmap_of_holes_is_no_error),
     MAP(protect_refuses_holes),
     CASE_NEEDS(heap_grows_and_shrinks, OPERATION(set_break)),
