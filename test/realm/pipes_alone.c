@@ -3,23 +3,29 @@
 #include "libsys/text/string.h"
 #include "test/realm/realm.h"
 
+#define MADE_MAX 65U /* more than the server has places for */
+
 struct ends {
     cap_t reader, writer;
 };
-
-static uint32_t make(struct ends *ret_pipe) {
-    struct protocol_extra extra = {.receive = {slot_take(), slot_take()}};
-    const struct pipes_create_request request = {0};
-    struct pipes_create_reply reply;
-    uint32_t status = pipes_create(program_need("pipes"), &request, &reply, &extra);
-    *ret_pipe = (struct ends){extra.receive[0], extra.receive[1]};
-    return status;
-}
 
 static void drop(struct ends *pipe) {
     slot_drop(&pipe->reader);
     slot_drop(&pipe->writer);
 }
+
+static uint32_t make_by(cap_t server, struct ends *ret_pipe) {
+    struct protocol_extra extra = {.receive = {slot_take(), slot_take()}};
+    const struct pipes_create_request request = {0};
+    struct pipes_create_reply reply;
+    uint32_t status = pipes_create(server, &request, &reply, &extra);
+    *ret_pipe = (struct ends){extra.receive[0], extra.receive[1]};
+    if (status != OK)
+        drop(ret_pipe);
+    return status;
+}
+
+static uint32_t make(struct ends *ret_pipe) { return make_by(program_need("pipes"), ret_pipe); }
 
 static uint32_t write(cap_t end, const char *text) {
     struct stream_write_request request = {.length_bytes = strlen(text)};
@@ -80,4 +86,23 @@ static void a_reader_that_dies_takes_nothing_along(void) {
     drop(&pipe);
 }
 
-SUITE(CASE(what_is_written_is_read), CASE(a_reader_waits_for_a_byte), CASE(a_reader_that_dies_takes_nothing_along));
+/* Whoever makes as many pipes as there can be leaves some for another client. */
+static void a_client_takes_no_place_of_another(void) {
+    static struct ends pipes[MADE_MAX];
+    struct ends other = {0};
+    uint32_t count = 0;
+    cap_t greedy = realm_as("pipes", 1), modest = realm_as("pipes", 2);
+    while (count < MADE_MAX && make_by(greedy, &pipes[count]) == OK)
+        count++;
+    CHECK(count > 1 && count < MADE_MAX);
+    CHECK_STATUS(make_by(greedy, &other), P_LIMIT);
+    CHECK_STATUS(make_by(modest, &other), OK);
+    drop(&other);
+    while (count > 0)
+        drop(&pipes[--count]);
+    slot_drop(&greedy);
+    slot_drop(&modest);
+}
+
+SUITE(CASE(what_is_written_is_read), CASE(a_reader_waits_for_a_byte), CASE(a_reader_that_dies_takes_nothing_along),
+      CASE(a_client_takes_no_place_of_another));
