@@ -48,7 +48,7 @@ struct init_list_reply {
     uint64_t address; /* address of a page fault */
     uint64_t rip;     /* address of the faulting instruction */
     uint64_t priority;
-    uint64_t pool_bytes; /* of kernel memory that it uses for its objects */
+    uint64_t pool_bytes;      /* of kernel memory that it uses for its objects */
     char name[INIT_NAME_MAX]; /* zero-terminated */
 };
 
