@@ -13,9 +13,9 @@ from typing import Any
 SUITE = "suite"
 IMAGE = "bin/suite"
 TAP_PORT = 0xE8
-MEMORY_PAGES = 136  # stacks and message pages of its threads (test/realm/clients.c)
+MEMORY_PAGES = 85  # stacks and message pages of its threads (test/realm/clients.c)
 SLOTS = 256
-POOL_PAGES = 48
+POOL_PAGES = 32
 
 Program = dict[str, Any]
 

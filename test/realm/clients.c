@@ -7,14 +7,17 @@
 #include "kernel/abi/rights.h"
 #include "kernel/abi/system.h"
 #include "libsys/maker/fault.h"
+#include "libsys/maker/layout.h"
 #include "libsys/program/thread_block.h"
 #include "libsys/text/string.h"
 #include "test/lib/cases.h"
 
-#define WINDOWS_AT 0x20000000ULL
-#define STACK_PAGES 7U
+#define WINDOWS_AT 0x7fffffe00000ULL /* in the 2 MiB of the first thread's stack, for which there is a page table */
+#define STACK_PAGES 4U
 #define WINDOW_PAGES (STACK_PAGES + 1U) /* the message page is the last one */
 #define WINDOWS (CLIENTS_MAX + 1U)      /* the first is that of the cases */
+_Static_assert(WINDOWS_AT + WINDOWS * WINDOW_PAGES * PAGE_BYTES + 64 * PAGE_BYTES < LAYOUT_STACK_TOP,
+               "below the stack");
 #define PRIORITY_CLIENTS 24U
 #define POLL_NS 200000ULL
 

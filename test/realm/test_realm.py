@@ -167,7 +167,9 @@ class Debugger(unittest.TestCase):
 
     def test_the_case_that_is_named(self) -> None:
         said = self.stops_at("a_reader_waits_for_a_byte")
-        self.assertRegex(said, r"Breakpoint 1, .*a_reader_waits_for_a_byte \(\) at \S*test/realm/pipes_alone\.c:\d+")
+        self.assertIn("\nBreakpoint 1, ", said)
+        # #1 if what it calls first is inlined
+        self.assertRegex(said, r"#[01] .*a_reader_waits_for_a_byte \(\) at \S*test/realm/pipes_alone\.c:\d+")
         self.assertRegex(said, r"#\d+ .* run_case ")
 
     def test_the_first_case(self) -> None:
