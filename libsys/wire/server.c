@@ -54,8 +54,7 @@ bool server_keep(struct server *server, uint64_t layout, size_t bytes) {
     if (follows)
         return true;
     head->layout = 0;
-    if (head->generation != 1) /* else it is zero, as init gave it */
-        memset(server, 0, bytes);
+    memset(server, 0, bytes);
     server->journal.notes = notes;
     layout_to_be = layout;
     return false;
