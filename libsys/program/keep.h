@@ -41,7 +41,7 @@ enum keep_trial {
 };
 
 struct keep_head {
-    uint64_t generation;          /* 1: the first program; all else is zero then */
+    uint64_t generation;          /* 1: the first program; the rest of the head is zero then, the state need not be */
     uint64_t layout;              /* which state lies here: keep_sized_layout(); 0: none yet */
     uint64_t recovered;           /* the last program that has done with `dead`; init leaves that alone until then */
     uint64_t slots_end;           /* capabilities that programs made lie below this slot (slots_keep()) */

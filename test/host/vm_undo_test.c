@@ -219,7 +219,7 @@ static void dies_within_any_change(void) {
     CHECK(seen.regions_max > 2 * PAGE_BYTES / sizeof(struct vm_region));
 }
 
-/* A range with more leaves than the journal could note at once goes, and what dies within is made again. */
+/* A range with more leaves than the journal could note at once goes in one call. */
 static void a_range_of_thousands_of_leaves_goes(void) {
     start(1);
     for (uint64_t leaf = 0; leaf < VM_LEAVES_MAX; leaf++) {
