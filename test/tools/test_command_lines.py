@@ -68,6 +68,9 @@ class Options(unittest.TestCase):
         for words, text in ((["--html"], "--html: only with --coverage"),
                             (["--list", "caps"], "--list: takes no names"),
                             (["--coverage", "--seed", "1"], "--coverage: not with"),
+                            (["--case", "a", "--list"], "--case: not with"),
+                            (["--repeat", "0"], "--repeat: at least 1"),
+                            (["--repeat", "2", "--gdb", "caps"], "--repeat: at least 1, and not with"),
                             (["--coverage", "--matrix", "process"], "--coverage: not with")):
             options = main.make_parser().parse_args(["test", *words])
             with self.subTest(words=words), self.assertRaisesRegex(UserError, text) as caught:
@@ -103,6 +106,24 @@ class Options(unittest.TestCase):
             for names in ([], ["docs"], ["none"], ["caps", "docs"]):
                 with self.assertRaises(UserError):
                     command_test.debug(names)
+
+    def test_one_case_is_of_one_realm(self) -> None:
+        tests = [{"name": "pipes_alone", "cmd": ["suite.py", "--realm", "pipes"]},
+                 {"name": "caps", "cmd": ["suite.py"]}]
+        with mock.patch.object(command_test, "known_tests", return_value=tests):
+            command_test.check_case(["pipes_alone"])
+            for names in (["caps"], ["pipes_alone", "caps"], []):
+                with self.subTest(names=names), self.assertRaisesRegex(UserError, "name one suite of a realm"):
+                    command_test.check_case(names)
+
+    def test_each_time_has_the_next_seed(self) -> None:
+        """And a time that fails is the last, so that its log is not written over."""
+        options = main.make_parser().parse_args(["test", "--repeat", "4", "--seed", "7", "caps"])
+        for results, seeds in (([0, 0, 0, 0], [7, 8, 9, 10]), ([0, 1, 0, 0], [7, 8])):
+            with mock.patch.object(command_test, "say"), \
+                    mock.patch.object(command_test, "run_tests", side_effect=results) as run:
+                self.assertEqual(command_test.repeat(options, []), max(results))
+            self.assertEqual([call.args[2] for call in run.call_args_list], seeds)
 
     def test_only_what_named_tests_need_is_built(self) -> None:
         tests = [{"name": name, "suite": [], "depends": depends}

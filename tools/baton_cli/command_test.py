@@ -119,6 +119,8 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("--coverage: not with --matrix or --seed", CODE_USAGE)
     if options.repeat is not None and (options.repeat < 1 or options.coverage or options.gdb or options.list):
         raise UserError("--repeat: at least 1, and not with --coverage, --gdb or --list", CODE_USAGE)
+    if options.case is not None and (options.coverage or options.list or options.matrix):
+        raise UserError("--case: not with --coverage, --list or --matrix", CODE_USAGE)
     suites = [word for suite in options.suite for word in ("--suite", suite)]
     if options.coverage:
         return session.run([*suites, *options.names, *options.rest], options.html)
