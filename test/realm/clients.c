@@ -78,6 +78,12 @@ static struct thread_block *block_of(const struct client *client) {
     return (struct thread_block *)(window_of(client) + STACK_PAGES * PAGE_BYTES - sizeof(struct thread_block));
 }
 
+/* Servers run on the first CPU, as do the cases; clients on the others, if there are any. */
+static uint64_t cpu_of(const struct client *client) {
+    uint64_t others = sys_system_info(INFO_CPUS, 0).value - 1;
+    return client == clients || others == 0 ? 0 : 1 + (uint64_t)(client - clients - 1) % others;
+}
+
 /* Through this thread's message page. */
 static bool configure(const struct client *client, struct message_page *page) {
     struct thread_config config = {
@@ -86,7 +92,7 @@ static bool configure(const struct client *client, struct message_page *page) {
         .message_memory = own.memory,
         .message_offset_pages = (uint64_t)(client - clients) * WINDOW_PAGES + STACK_PAGES,
         .priority = PRIORITY_CLIENTS,
-        .cpu = (uint64_t)(client - clients) % sys_system_info(INFO_CPUS, 0).value,
+        .cpu = cpu_of(client),
     };
     memcpy(page->data, &config, sizeof config);
     return sys_thread_configure(client->thread, THREAD_TABLE | THREAD_FAULT_ENDPOINT | THREAD_MESSAGE_PAGE |

@@ -96,6 +96,8 @@ struct mock {
 #define MOCK(proto, OPERATIONS)                                                                         \
     enum { OPERATIONS(MOCK_ROW_NUMBER) };                                                               \
     static const struct protocol_operation proto##_operations[] = {OPERATIONS(PROTOCOL_ROW_OPERATION)}; \
+    _Static_assert(sizeof proto##_operations / sizeof proto##_operations[0] <= SERVER_OPERATIONS_MAX,   \
+                   "there is a counter for each");                                                      \
     static struct mock mock_##proto = {.name = #proto,                                                  \
                                        .operations = proto##_operations,                                \
                                        .operation_count = sizeof proto##_operations / sizeof proto##_operations[0]};

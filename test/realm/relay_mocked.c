@@ -27,6 +27,18 @@ static void it_answers(void) {
     CHECK(mock_request(&mock_files, files_stat_row + 1) == NULL);
 }
 
+/* Capabilities go along as copies. Here the suite itself is the client of its mock. */
+static void it_gives_capabilities(void) {
+    const struct mock_rule rules[] = {{.operation = files_map_row, .caps = {program_need("memory")}}};
+    static const struct files_map_request request = {.length_bytes = 1, .path = "a"};
+    struct files_map_reply reply;
+    struct protocol_extra extra = {.receive = {slot_take()}};
+    MOCK_BEGIN(mock_files, rules);
+    CHECK_STATUS(files_map(program_need("files"), &request, &reply, &extra), OK);
+    CHECK_STATUS(sys_cap_query(extra.receive[0]), OK);
+    slot_drop(&extra.receive[0]);
+}
+
 static void the_third_call_gets_no_answer(void) {
     static const struct mock_rule rules[] = {{.operation = files_stat_row, .first = 3, .last = 3, .way = MOCK_DROPS},
                                              {.operation = files_stat_row, .reply = &seven_bytes}};
@@ -98,5 +110,5 @@ static void clients_come_at_once(void) {
     CHECK_EQUAL(mock_calls(&mock_files, files_stat_row), CLIENTS_MAX - 1);
 }
 
-SUITE(CASE(it_answers), CASE(the_third_call_gets_no_answer), CASE(it_fails_from_a_call_on), CASE(it_dies),
-      CASE(it_takes_its_time), CASE(it_is_silent), CASE(clients_come_at_once));
+SUITE(CASE(it_answers), CASE(it_gives_capabilities), CASE(the_third_call_gets_no_answer), CASE(it_fails_from_a_call_on),
+      CASE(it_dies), CASE(it_takes_its_time), CASE(it_is_silent), CASE(clients_come_at_once));
